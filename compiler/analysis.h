@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* analysis: what bytecode says about itself, before LLVM sees anything.
+ *
+ *   decode.c   instructions → blocks and edges; refuses what is not understood
+ *   kinds.c    what each register and stack slot holds at each instruction
+ *   effects.c  who writes what in which map, bit by bit; sites; tested bits
+ *
+ * Pure functions of a unit; results live in the arena. Nothing here needs LLVM. */
+#ifndef HONE_ANALYSIS_H
+#define HONE_ANALYSIS_H
+
+#include "compiler/arena.h"
+#include "compiler/facts.h"
+
+enum { HONE_REGS = 11, HONE_STACK_SLOTS = 64 /* of 8 bytes */, HONE_STACK_BYTES = 512 };
+
+/* A refusal of the whole unit: reason, and where. */
+struct hone_refusal {
+	enum hone_reason reason;
+	char detail[HONE_DETAIL_LEN];
+};
+
+/* ---- decode.c ---- */
+
+struct hone_block {
+	uint32_t first, end; /* instructions [first, end) */
+	int32_t jump;	     /* block taken when the last instruction jumps; -1: none */
+	int32_t next;	     /* block that follows; -1: none (exit, goto) */
+	bool in_loop;	     /* the block can reach itself */
+};
+
+struct hone_code {
+	const struct hone_unit *unit;
+	uint32_t n_insns;
+	const struct bpf_insn *insns; /* the unit's */
+	uint32_t n_blocks;
+	struct hone_block *blocks; /* reachable ones, by first instruction */
+	int32_t *block_of;	   /* per instruction; -1: unreachable, or second half of ld_imm64 */
+};
+
+/* hone_decode() - split a unit into basic blocks.
+ *
+ * unit:  borrowed, must outlive the result
+ * why:   filled when the unit is refused
+ *
+ * Returns the code, or NULL with *why: unknown instruction, jump out of range, subprogram
+ * call, callback, kfunc, legacy packet access, map index out of range … */
+struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *unit,
+			      struct hone_refusal *why);
+
+/* ---- helpers.c: signatures of the kernel's helpers ---- */
+
+struct hone_helper {
+	const char *name;
+	uint8_t n_args;
+	bool returns_pointer;
+	/* which argument is a map handle, and memory that the helper reads or writes:
+	 * see helpers.def, which is one row per helper */
+	int8_t map_arg;	 /* 1-5; 0: none */
+	int8_t key_arg;	 /* 1-5: points to key_size bytes of that map; 0: none */
+	int8_t value_arg; /* 1-5: points to value_size bytes of that map; 0: none */
+	struct {
+		int8_t mem_arg;	 /* 1-5: points to memory … */
+		int8_t size_arg; /* … of as many bytes as this argument says */
+		bool writes;
+	} mem[2];
+	bool writes_keys; /* adds or removes keys of the map */
+	bool changes_packet; /* packet pointers are invalid afterwards */
+};
+
+/* NULL: unknown helper. */
+const struct hone_helper *hone_helper(int32_t id);
+
+/* ---- kinds.c ---- */
+
+enum hone_kind {
+	HONE_KIND_UNSET,   /* identity of join: nothing was written on any path seen */
+	HONE_KIND_SCALAR,
+	HONE_KIND_CTX,	   /* the context + offset */
+	HONE_KIND_STACK,   /* the frame + offset */
+	HONE_KIND_MAP,	   /* a map handle */
+	HONE_KIND_POINTER, /* any other pointer, or NULL: packet, value, memory */
+	HONE_KIND_MIXED,   /* scalar on one path, pointer on another (a null test decides) */
+};
+
+struct hone_value {
+	enum hone_kind kind;
+	bool is_known;	 /* SCALAR: constant is its value; CTX, STACK: constant is the offset */
+	int64_t constant;
+	uint64_t maps;	 /* MAP: which handles; POINTER, MIXED: values of which maps it can be */
+	uint64_t sites;	 /* POINTER, MIXED: lookup sites that it can come from */
+	bool other;	 /* POINTER, MIXED: it can also come from elsewhere (packet, helper …) */
+};
+
+struct hone_state {
+	bool is_reached;
+	struct hone_value reg[HONE_REGS];
+	struct hone_value stack[HONE_STACK_SLOTS]; /* slot 0 is the lowest: r10 - 512 */
+};
+
+struct hone_kinds {
+	struct hone_value (*reg)[HONE_REGS]; /* per instruction: before it */
+	struct hone_state *block_in;	     /* per block */
+	bool *stack_escapes; /* unused slots aside: [slot] memory was accessed at unknown offset */
+};
+
+/* hone_kinds() - a forward fixpoint over registers and stack slots. Returns NULL with *why if a
+ * register holds irreconcilable kinds where it is used. */
+struct hone_kinds *hone_kinds(struct hone_arena *arena, const struct hone_code *code,
+			      struct hone_refusal *why);
+
+/* ---- effects.c ---- */
+
+/* A lookup or tail call in a unit. Ids count from 0 in instruction order. */
+struct hone_site {
+	uint32_t id;
+	uint32_t insn; /* of the call */
+	enum hone_site_kind kind;
+	uint64_t maps; /* which maps it can ask */
+	bool in_loop;
+	/* How the program uses what the lookup returns. `tested_ok`: on every path from the lookup
+	 * on, as long as each (value & mask) it tests is zero, the program does nothing with the
+	 * pointer but compare it with null and load the 64-bit word at tested_offset, and nothing
+	 * with that word but test it with masks; tested_bits is the union of those masks. So a
+	 * lookup whose word has none of the tested bits cannot be told from one that found zeros. */
+	bool tested_ok;
+	uint32_t tested_offset;
+	uint64_t tested_bits;
+	/* Loads of that word, as instruction indices, which come from this site alone. */
+	uint32_t n_loads;
+	uint32_t *loads;
+	/* ARRAY lookups: the key, when it is the same constant on every path. */
+	bool key_is_known;
+	uint32_t key;
+};
+
+struct hone_analysis {
+	uint32_t n_sites;
+	struct hone_site *sites;
+	struct hone_effects *effects; /* one per map of the unit */
+};
+
+/* hone_effects() - the sites of a unit and what it does to its maps. Never fails: what cannot be
+ * told counts as written. */
+struct hone_analysis *hone_effects(struct hone_arena *arena, const struct hone_code *code,
+				   const struct hone_kinds *kinds);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log: one line per event on stderr, where it was found, the object first. */
+#ifndef HONE_LOG_H
+#define HONE_LOG_H
+
+enum hone_log_level { HONE_LOG_ERR, HONE_LOG_WARN, HONE_LOG_INFO, HONE_LOG_DEBUG };
+
+/* Lines above this level are dropped. Default HONE_LOG_INFO; HONE_LOG=debug in the environment. */
+void hone_log_set_level(enum hone_log_level level);
+
+__attribute__((format(printf, 2, 3))) void hone_log(enum hone_log_level level, const char *format,
+						    ...);
+
+#define hone_log_warn(...) hone_log(HONE_LOG_WARN, __VA_ARGS__)
+#define hone_log_info(...) hone_log(HONE_LOG_INFO, __VA_ARGS__)
+#define hone_log_debug(...) hone_log(HONE_LOG_DEBUG, __VA_ARGS__)
+
+/* hone_log_err() - log "<message>: <strerror(-err)>" and return err (0 or -errno). */
+__attribute__((format(printf, 2, 3))) int hone_log_err(int err, const char *format, ...);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check: differential run of an original against a candidate, on copies of all maps, with a
+ * control run (original against original) that tells nondeterminism from miscompilation. */
+#ifndef HONE_CHECK_H
+#define HONE_CHECK_H
+
+#include "compiler/facts.h"
+#include "runtime/live/maps.h"
+
+struct hone_check_opts {
+	uint32_t n_packets;
+	uint32_t batch; /* maps are compared after each batch of so many packets */
+	uint64_t seed;
+};
+
+struct hone_check_result {
+	enum hone_reason refused; /* HONE_REWRITTEN: equal */
+	char detail[HONE_DETAIL_LEN]; /* packet in hex, or map, key and values */
+	uint32_t n_packets;
+	uint32_t n_verdicts[8]; /* XDP action → packets; last: others */
+};
+
+/* hone_check_image() - unit against image.
+ *
+ * maps: the unit's own, read and not changed; borrowed. Packets: random bytes, header-aware
+ * mutations, addresses and ports out of the maps' keys (and their neighbours), all lengths from
+ * 14 to 1514. Opens nothing that outlives it. Returns 0 with *out, or -errno if it could not be
+ * run (what could not be copied is a refusal, not an error). */
+int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
+		     const struct hone_image *image, const struct hone_check_opts *opts,
+		     struct hone_check_result *out);
+
+#endif

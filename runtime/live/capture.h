@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* capture: the original bytecode of programs, as any loader gives it to BPF_PROG_LOAD. */
+#ifndef HONE_CAPTURE_H
+#define HONE_CAPTURE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "compiler/facts.h"
+
+struct hone_capture;
+
+/* What came out of one BPF_PROG_LOAD that succeeded. */
+struct hone_captured {
+	struct hone_unit unit; /* maps: described (hone_maps_describe()), without snapshot */
+	pid_t pid;	       /* loader, in the initial pid namespace */
+	uint64_t netns;	       /* inode of the loader's network namespace */
+	enum hone_reason refused; /* not HONE_REWRITTEN: could not be captured; unit has what is known */
+	char detail[HONE_DETAIL_LEN];
+};
+
+/* Called from hone_capture_consume(). Takes over captured->unit (hone_unit_free()). */
+typedef void (*hone_capture_fn)(void *arg, struct hone_captured *captured);
+
+/* hone_capture_new() - hook BPF_PROG_LOAD of every process, ours excepted (own loads are not
+ * units). Programs other than XDP and tc are ignored.
+ * Returns 0 or -errno; the hooks go with hone_capture_free() or the process. */
+int hone_capture_new(hone_capture_fn fn, void *arg, struct hone_capture **out);
+void hone_capture_free(struct hone_capture **capture);
+
+/* File descriptor for epoll: readable when there is something to consume. Borrowed. */
+int hone_capture_fd(const struct hone_capture *capture);
+
+/* hone_capture_consume() - verify (reload, compare tag and lengths) and deliver what came in.
+ * Returns the number delivered, or -errno. */
+int hone_capture_consume(struct hone_capture *capture);
+
+/* hone_unit_verify() - load the unit's instructions with its own maps and compare tag, xlated
+ * and jited length with the running program unit->prog_id. Nothing is attached; the copy is gone
+ * on return. Returns 0, -ENOENT (the program is gone), -EBADMSG (different; detail says in what),
+ * or -errno of the load. */
+int hone_unit_verify(const struct hone_unit *unit, char *detail);
+
+#endif

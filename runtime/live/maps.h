@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* maps: a unit's maps as open file descriptors, and copies of them. */
+#ifndef HONE_MAPS_H
+#define HONE_MAPS_H
+
+#include "compiler/facts.h"
+
+/* fds of a unit's maps, by index. */
+struct hone_maps {
+	uint32_t n;
+	int fd[HONE_MAPS_MAX];
+};
+
+#define HONE_MAPS_EMPTY { 0 }
+
+/* hone_maps_open() - open the unit's maps by kernel id. Returns 0 or -errno (-ENOENT: gone).
+ * Owner: the caller; hone_maps_close(). */
+int hone_maps_open(const struct hone_unit *unit, struct hone_maps *out);
+void hone_maps_close(struct hone_maps *maps);
+
+/* hone_map_describe() - fill name, type, sizes, flags, id, is_frozen from an open map. */
+int hone_map_describe(int fd, struct hone_map *out);
+
+/* hone_maps_clone() - new, equal maps, with the same contents (inner maps and programs in
+ * PROG_ARRAYs are cloned or referenced as map type demands; contents that cannot be copied, such
+ * as a DEVMAP's interfaces of another namespace, are refused). -ENOTSUP: a type that cannot be
+ * cloned; detail names the map. Changes of the originals meanwhile may or may not be in. */
+int hone_maps_clone(const struct hone_unit *unit, const struct hone_maps *from,
+		    struct hone_maps *out, char *detail);
+
+/* hone_maps_copy() - make the contents of `to` equal to those of `from` again (both of unit). */
+int hone_maps_copy(const struct hone_unit *unit, const struct hone_maps *from,
+		   const struct hone_maps *to);
+
+/* hone_maps_equal() - compare contents. Returns 1, 0 (detail names map, key and both values in
+ * hex), or -errno. */
+int hone_maps_equal(const struct hone_unit *unit, const struct hone_maps *a,
+		    const struct hone_maps *b, char *detail);
+
+#endif
