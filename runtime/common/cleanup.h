@@ -37,19 +37,19 @@ static inline void hone_cleanup_json(json_t **json)
 #define _cleanup_json_ _cleanup_(hone_cleanup_json)
 
 /* Take the value out of an owner: it no longer releases it. */
-#define TAKE_PTR(p)                            \
-	({                                     \
-		__typeof__(p) *take_p_ = &(p); \
-		__typeof__(p) take_v_ = *take_p_; \
-		*take_p_ = NULL;               \
-		take_v_;                       \
+#define TAKE_PTR(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) *take_p_ = &(p);                                                     \
+		__typeof__(p) take_v_ = *take_p_;                                                  \
+		*take_p_ = NULL;                                                                   \
+		take_v_;                                                                           \
 	})
-#define TAKE_FD(fd)                  \
-	({                           \
-		int *take_fd_ = &(fd); \
-		int take_v_ = *take_fd_; \
-		*take_fd_ = -1;      \
-		take_v_;             \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int *take_fd_ = &(fd);                                                             \
+		int take_v_ = *take_fd_;                                                           \
+		*take_fd_ = -1;                                                                    \
+		take_v_;                                                                           \
 	})
 
 #endif

@@ -18,4 +18,7 @@ __attribute__((format(printf, 2, 3))) void hone_log(enum hone_log_level level, c
 /* hone_log_err() - log "<message>: <strerror(-err)>" and return err (0 or -errno). */
 __attribute__((format(printf, 2, 3))) int hone_log_err(int err, const char *format, ...);
 
+/* hone_log_libbpf() - libbpf's own messages become debug lines from now on. Call once in main. */
+void hone_log_libbpf(void);
+
 #endif

@@ -18,7 +18,8 @@ struct hone_maps {
 int hone_maps_open(const struct hone_unit *unit, struct hone_maps *out);
 void hone_maps_close(struct hone_maps *maps);
 
-/* hone_map_describe() - fill name, type, sizes, flags, id, is_frozen from an open map. */
+/* hone_map_describe() - fill name, type, sizes, flags, id, is_frozen from an open map; the other
+ * members stay. Returns 0 or -errno. */
 int hone_map_describe(int fd, struct hone_map *out);
 
 /* hone_maps_clone() - new, equal maps, with the same contents (inner maps and programs in
