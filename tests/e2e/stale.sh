@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# stale: no packet is decided by a rule that is no longer there, nor misses one that is.
+# Rounds of add → packet → delete → packet by another process, in every way of writing; then
+# bursts by an unmodified writer. HONE_LONG=1: 200,000 rounds and 60 s of bursts.
+NAME=stale
+source "$(dirname "$0")/lib.sh"
+
+rounds=20000 block=1000 storm_s=10
+[ -z "${HONE_LONG:-}" ] || rounds=200000 storm_s=60
+judge() {
+	"$BUILD/tests/e2e/judge" --dev v0 --ns "/run/netns/$NS" --counts "$COUNTS" "$@"
+}
+
+# 1,000 updates in a second by bpftool, in ten chunks, then silence for 1.2 s.
+burst() {
+	local chunk k
+	for chunk in 0 1 2 3 4 5 6 7 8 9; do
+		for k in $(seq 0 99); do
+			key="key 10 0 0 $((RANDOM % 32))"
+			if [ $((RANDOM % 2)) = 0 ]; then
+				echo "map update pinned $MAP $key value $VALUE"
+			else
+				echo "map delete pinned $MAP $key"
+			fi
+		done >"$TMP/batch"
+		# a delete of what is not there ends a batch: one call a line is the honest writer
+		while read -r line; do
+			echo "$line" >"$TMP/line"
+			bpftool batch file "$TMP/line" >/dev/null 2>&1
+		done <"$TMP/batch" &
+		wait $!
+	done
+	sleep 1.2
+}
+storm_writer() { while :; do burst; done; }
+
+jq '.count_packets = true' "$(dirname "$0")/../../profiles/default.json" >"$TMP/policy.json" ||
+	fail "no default policy"
+HONED_ARGS=(--policy "$TMP/policy.json")
+honed_start
+in_ns xdp-filter load v0 -m native || fail "xdp-filter load"
+hone attach v0 --level 2 || fail "attach"
+wait_until 10 state_is v0 live || fail "not live: $(hone status v0)"
+COUNTS=$(ls -d "$BPFFS"/units/*/counts)
+MAP=/sys/fs/bpf/xdp-filter/filter_ipv4
+VALUE=$(for _ in $(seq "$(getconf _NPROCESSORS_CONF)"); do echo -n "3 0 0 0 0 0 0 0 "; done)
+
+say "iterate: $rounds rounds"
+judge --share 30 iterate "$rounds" "$block" || fail "iterate"
+
+say "storm: $storm_s s"
+storm_writer &
+CHILDREN+=($!)
+judge --share 30 storm "$storm_s" || fail "storm"
+say "ok"
