@@ -100,6 +100,8 @@ struct hone_state {
 
 struct hone_kinds {
 	struct hone_value (*reg)[HONE_REGS]; /* per instruction: before it */
+	struct hone_value *result; /* per instruction: what it puts into its dst (a call: into r0;
+				    * a fetching atomic: into what it fetches to); else UNSET */
 	struct hone_state *block_in;	     /* per block */
 	bool *stack_escapes; /* unused slots aside: [slot] memory was accessed at unknown offset */
 };
