@@ -263,10 +263,10 @@ bool hone_assumption_holds(const struct hone_assumption *assumption, const struc
 
 /* ---- facts_json.c: the same as text ----
  *
- * Encoders return 0 and a NUL-terminated text that the caller frees, or -ENOMEM. Decoders return
- * 0, or -EINVAL with the JSON path and the cause in `error` (HONE_DETAIL_LEN bytes), the output
- * untouched; on success the caller frees the output with the matching *_free(). Any byte string
- * is a legal argument. */
+ * Encoders return 0 and a NUL-terminated text that the caller frees, -EINVAL (a name that is not
+ * UTF-8), or -ENOMEM. Decoders return 0, or -EINVAL (-ENOMEM) with the JSON path and the cause in
+ * `error` (HONE_DETAIL_LEN bytes), the output untouched; on success the caller frees the output
+ * with the matching *_free(). Any byte string is a legal argument. */
 int hone_request_encode(const struct hone_request *request, char **text);
 int hone_request_decode(const char *text, size_t size, struct hone_request *out, char *error);
 void hone_request_free(struct hone_request *request);
@@ -280,7 +280,10 @@ int hone_unit_encode(const struct hone_unit *unit, char **text);
 int hone_unit_decode(const char *text, size_t size, struct hone_unit *out, char *error);
 void hone_unit_free(struct hone_unit *unit);
 
-/* Facts about maps alone, as golden tests write them: {"level":2,"maps":[…]}. */
+/* Facts about maps alone, as golden tests write them: {"level":2,"maps":[…]}. Beside `level` any
+ * member of the policy; limits that are left out do not limit. A map needs name, type ("hash"),
+ * key_size, value_size, max_entries and class ("config"); `watched` is true by default where the
+ * class needs it. An entry is [key, value of CPU 0, …], all hexadecimal. */
 int hone_facts_decode(const char *text, size_t size, struct hone_request *out, char *error);
 
 #endif
