@@ -18,6 +18,12 @@
  * May end the process (LLVM does): the caller is a worker. */
 void hone_compile(const struct hone_request *request, struct hone_result *out);
 
+/* ---- report.c ---- */
+
+/* hone_report_sites() - fill out->sites for a unit of which no image is built. */
+void hone_report_sites(const struct hone_unit *unit, const struct hone_analysis *analysis,
+		       struct hone_result *out);
+
 /* ---- emit.c, relocate.c: see ir.h for what goes in ----
  * Object symbols that become relocations (HONE_RELOC_*):
  *   map_N      handle of map N            mapval_N   value of map N

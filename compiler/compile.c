@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/* compile: the whole story on one page: request → result.
+ *
+ * Each step either fills what the next one reads or names the reason why there is no image; the
+ * report goes as far as the compile went. Not: any of the steps, each is a file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "compiler/compiler.h"
+#include "compiler/ir.h"
+
+/* What the steps share; freed as a whole. */
+struct compile {
+	const struct hone_request *request;
+	struct hone_arena *arena;
+	struct hone_code *code;
+	struct hone_kinds *kinds;
+	struct hone_analysis *analysis;
+	struct hone_ir *ir;
+	uint32_t cover_offset; /* HONE_REQUEST_COVER */
+	struct hone_result *out;
+};
+
+static bool refuse(struct compile *c, enum hone_reason reason, const char *detail)
+{
+	c->out->refused = reason;
+	snprintf(c->out->detail, sizeof(c->out->detail), "%s", detail);
+	return false;
+}
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* A copy that outlives the arena: a result owns its memory. */
+static void *keep(const void *from, size_t n, size_t size)
+{
+	void *copy = n ? malloc(n * size) : NULL;
+
+	if (n && !copy)
+		abort(); /* as the arena does */
+	return n ? memcpy(copy, from, n * size) : NULL;
+}
+
+/* ---- what bytecode says about itself ---- */
+
+static bool understand(struct compile *c)
+{
+	struct hone_refusal why = {0};
+
+	c->code = hone_decode(c->arena, &c->request->unit, &why);
+	if (!c->code)
+		return refuse(c, why.reason, why.detail);
+	c->out->n_blocks = c->code->n_blocks;
+
+	c->kinds = hone_kinds(c->arena, c->code, &why);
+	if (!c->kinds)
+		return refuse(c, why.reason, why.detail);
+
+	c->analysis = hone_effects(c->arena, c->code, c->kinds);
+	c->out->n_effects = c->request->unit.n_maps;
+	c->out->effects = keep(c->analysis->effects, c->out->n_effects, sizeof(*c->out->effects));
+	return true;
+}
+
+static void keep_blocks(struct compile *c)
+{
+	uint32_t *insns = hone_arena_alloc(c->arena, c->code->n_blocks, sizeof(*insns));
+
+	for (uint32_t i = 0; i < c->code->n_blocks; i++)
+		insns[i] = c->code->blocks[i].first;
+	c->out->block_insns = keep(insns, c->code->n_blocks, sizeof(*insns));
+	c->out->cover_offset = c->cover_offset;
+}
+
+/* ---- to LLVM and back ---- */
+
+/* Division with sign exists from v4 on; all else is in v3. */
+static const char *cpu_for(const struct hone_code *code)
+{
+	for (uint32_t i = 0; i < code->n_insns; i++) {
+		uint8_t class = BPF_CLASS(code->insns[i].code), op = BPF_OP(code->insns[i].code);
+		bool is_alu = class == BPF_ALU || class == BPF_ALU64;
+
+		if (code->block_of[i] >= 0 && is_alu && (op == BPF_DIV || op == BPF_MOD) &&
+		    code->insns[i].off == 1)
+			return "v4";
+	}
+	return "v3";
+}
+
+static bool lift(struct compile *c)
+{
+	bool covers = c->request->kind == HONE_REQUEST_COVER;
+	struct hone_refusal why = {0};
+
+	c->ir = hone_ir_new(c->arena, cpu_for(c->code),
+			    covers ? UINT32_MAX : c->request->policy.max_table_bytes);
+	if (!c->ir)
+		return refuse(c, HONE_NO_BACKEND, "LLVM was built without BPF");
+
+	if (covers) {
+		const void *unmarked = hone_arena_alloc(c->arena, c->code->n_blocks, 1);
+
+		if (hone_tables_append(c->ir->tables, unmarked, c->code->n_blocks, false,
+				       &c->cover_offset))
+			return refuse(c, HONE_NO_BUDGET, "one byte per block");
+	}
+	if (hone_lift(c->ir,
+		      &(struct hone_lift_input){
+			      .code = c->code,
+			      .kinds = c->kinds,
+			      .analysis = c->analysis,
+			      .mark_blocks = covers,
+			      .cover_offset = c->cover_offset,
+		      },
+		      &why))
+		return refuse(c, why.reason, why.detail);
+	return true;
+}
+
+static void specialize(struct compile *c)
+{
+	const struct hone_request *request = c->request;
+
+	hone_passes_run(c->ir,
+			&(struct hone_pass_input){
+				.policy = &request->policy,
+				.n_maps = request->unit.n_maps,
+				.maps = request->unit.maps,
+				.own = c->analysis->effects,
+				.n_sites = c->analysis->n_sites,
+				.sites = c->analysis->sites,
+			},
+			c->out);
+	hone_guard_build(c->ir, request->policy.count_packets);
+}
+
+static bool emit(struct compile *c)
+{
+	struct hone_refusal why = {0};
+	LLVMMemoryBufferRef object;
+	int err;
+
+	if (hone_emit(c->ir, &object))
+		return refuse(c, HONE_NO_BACKEND, c->ir->error);
+	err = hone_relocate(LLVMGetBufferStart(object), LLVMGetBufferSize(object), &c->out->image,
+			    &why);
+	LLVMDisposeMemoryBuffer(object);
+	if (err)
+		return refuse(c, why.reason, why.detail);
+
+	c->out->image.table_bytes = c->ir->tables->size;
+	c->out->image.table = keep(c->ir->tables->bytes, c->ir->tables->size, 1);
+	return true;
+}
+
+static bool build_image(struct compile *c)
+{
+	double start_ms = now_ms(), lifted_ms, optimized_ms;
+
+	if (!lift(c))
+		return false;
+	if (c->request->kind == HONE_REQUEST_COMPILE)
+		specialize(c);
+	lifted_ms = now_ms();
+	c->out->lift_ms = lifted_ms - start_ms;
+
+	if (hone_optimize(c->ir))
+		return refuse(c, HONE_NO_BACKEND, c->ir->error);
+	hone_passes_settle(c->ir);
+	optimized_ms = now_ms();
+	c->out->optimize_ms = optimized_ms - lifted_ms;
+
+	if (!emit(c))
+		return false;
+	c->out->emit_ms = now_ms() - optimized_ms;
+	return true;
+}
+
+static bool fits(struct compile *c)
+{
+	char detail[HONE_DETAIL_LEN];
+	uint32_t n_insns = c->out->image.n_insns;
+
+	if (c->request->kind == HONE_REQUEST_COVER || n_insns <= c->request->policy.max_insns)
+		return true;
+	snprintf(detail, sizeof(detail), "%u instructions, allowed are %u", n_insns,
+		 c->request->policy.max_insns);
+	return refuse(c, HONE_NO_BUDGET_INSNS, detail);
+}
+
+/* A refusal leaves nothing that could be loaded. */
+static void drop_image(struct hone_image *image)
+{
+	free(image->insns);
+	free(image->relocs);
+	free(image->table);
+	free(image->assumptions);
+	memset(image, 0, sizeof(*image));
+}
+
+void hone_compile(const struct hone_request *request, struct hone_result *out)
+{
+	struct compile c = {.request = request, .out = out};
+
+	memset(out, 0, sizeof(*out));
+	c.arena = hone_arena_new();
+	if (!understand(&c))
+		goto done;
+	if (request->kind == HONE_REQUEST_ANALYSE) {
+		hone_report_sites(&request->unit, c.analysis, out);
+		goto done;
+	}
+	if (!build_image(&c) || !fits(&c))
+		drop_image(&out->image);
+	else if (request->kind == HONE_REQUEST_COVER)
+		keep_blocks(&c);
+done:
+	hone_ir_free(c.ir);
+	hone_arena_free(c.arena);
+}

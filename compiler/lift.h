@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lift: what the files of the lifter share. Internal to lift*.c.
+ *
+ * A register is two allocas, an integer and a pointer; a write stores both, a read takes what the
+ * register's kind asks for, and LLVM deletes the half that nobody reads. So pointers stay
+ * pointers in LLVM's eyes, which the verifier depends on, and a merge of NULL with a pointer needs
+ * no decision here. */
+#ifndef HONE_LIFT_H
+#define HONE_LIFT_H
+
+#include "compiler/ir.h"
+
+struct hone_lifter {
+	struct hone_ir *ir;
+	const struct hone_lift_input *input;
+	const struct hone_code *code;
+	uint32_t at; /* the instruction being lifted */
+
+	LLVMValueRef ctx;
+	LLVMValueRef reg_int[HONE_REGS], reg_ptr[HONE_REGS];
+	LLVMBasicBlockRef *blocks; /* per block of the code */
+
+	/* The frame: one alloca per group of slots that must stay together. */
+	LLVMValueRef slot_memory[HONE_STACK_SLOTS]; /* of the slot's group; NULL: never used */
+	uint8_t slot_first[HONE_STACK_SLOTS];	    /* first slot of the group */
+
+	int32_t *site_of; /* per instruction: site that it calls; -1: none */
+	int32_t *load_of; /* per instruction: site whose word it loads; -1: none */
+};
+
+/* ---- lift_stack.c ---- */
+
+/* hone_lift_stack() - group the frame's slots and create their allocas at the builder. */
+void hone_lift_stack(struct hone_lifter *lifter);
+/* r10 + offset; undef where no access ever goes. */
+LLVMValueRef hone_lift_stack_at(struct hone_lifter *lifter, int64_t offset);
+
+/* ---- lift_reg.c ---- */
+
+/* What a register holds before the instruction being lifted. */
+const struct hone_value *hone_lift_kind(const struct hone_lifter *lifter, unsigned int reg);
+bool hone_lift_is_pointer(const struct hone_value *value); /* read it by its pointer half? */
+
+void hone_lift_regs(struct hone_lifter *lifter); /* create the allocas */
+LLVMValueRef hone_lift_int(struct hone_lifter *lifter, unsigned int reg);
+LLVMValueRef hone_lift_ptr(struct hone_lifter *lifter, unsigned int reg);
+/* Low 32 bits. Of a pointer: by a move that LLVM cannot merge with pointer arithmetic. */
+LLVMValueRef hone_lift_low(struct hone_lifter *lifter, unsigned int reg);
+/* By kind: a pointer or an i64. */
+LLVMValueRef hone_lift_any(struct hone_lifter *lifter, unsigned int reg);
+
+void hone_lift_set_int(struct hone_lifter *lifter, unsigned int reg, LLVMValueRef value);
+void hone_lift_set_ptr(struct hone_lifter *lifter, unsigned int reg, LLVMValueRef value);
+void hone_lift_set_low(struct hone_lifter *lifter, unsigned int reg, LLVMValueRef value);
+void hone_lift_copy(struct hone_lifter *lifter, unsigned int to, unsigned int from);
+
+/* The same value, of which LLVM knows nothing: i64 → ptr, i64 → i64. */
+LLVMValueRef hone_lift_opaque_ptr(struct hone_lifter *lifter, LLVMValueRef value);
+LLVMValueRef hone_lift_opaque_int(struct hone_lifter *lifter, LLVMValueRef value);
+
+/* ---- lift_alu.c, lift_mem.c, lift_flow.c: one instruction each ----
+ * Return false for what hone_decode() should have refused. */
+
+bool hone_lift_alu(struct hone_lifter *lifter, const struct bpf_insn *insn);
+bool hone_lift_load_imm64(struct hone_lifter *lifter, const struct bpf_insn *insn);
+bool hone_lift_load(struct hone_lifter *lifter, const struct bpf_insn *insn);
+bool hone_lift_store(struct hone_lifter *lifter, const struct bpf_insn *insn);
+/* Jumps to blocks of the code; calls; exit. */
+bool hone_lift_jump(struct hone_lifter *lifter, const struct bpf_insn *insn,
+		    const struct hone_block *block);
+bool hone_lift_call(struct hone_lifter *lifter, const struct bpf_insn *insn);
+
+#endif

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/* relocate: an emitted object to an image's instructions, with map references by name.
+ *
+ * When: last stage. The object is our own back end's, but it is read as if it were not: every
+ * offset is checked. Not: constants; the passes moved what did not fold into the image's map, so
+ * any section with data in it is an error. */
+#include "compiler/compiler.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef R_BPF_64_64
+#define R_BPF_64_64 1
+#endif
+
+/* Symbols that relocations may name; a %u is the map's index. */
+static const struct {
+	const char *name;
+	enum hone_reloc_kind kind;
+	bool is_per_map;
+} symbols[] = {
+	{"map_", HONE_RELOC_MAP, true},		 {"mapval_", HONE_RELOC_MAP_VALUE, true},
+	{"hone_table", HONE_RELOC_TABLE, false}, {"hone_guard", HONE_RELOC_GUARD, false},
+	{"hone_slots", HONE_RELOC_SLOTS, false}, {"hone_counts", HONE_RELOC_COUNTS, false},
+};
+
+struct object {
+	Elf *elf;
+	Elf_Data *text, *relocs, *symbols; /* relocs may be NULL: none needed */
+	size_t text_index, strings_index;
+	struct hone_refusal *why;
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(struct object *object, const char *format,
+							...)
+{
+	va_list args;
+
+	object->why->reason = HONE_NO_RELOCATE;
+	va_start(args, format);
+	vsnprintf(object->why->detail, sizeof(object->why->detail), format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/* Is this loaded with the program, though it is not the program? */
+static bool is_other_content(const GElf_Shdr *header)
+{
+	bool has_bytes = header->sh_type == SHT_PROGBITS || header->sh_type == SHT_NOBITS;
+
+	return has_bytes && (header->sh_flags & SHF_ALLOC) && header->sh_size > 0;
+}
+
+static int read_section(struct object *object, Elf_Scn *section)
+{
+	GElf_Shdr header;
+	const char *name;
+	size_t names;
+
+	if (elf_getshdrstrndx(object->elf, &names) || !gelf_getshdr(section, &header))
+		return refuse(object, "unreadable section");
+	name = elf_strptr(object->elf, names, header.sh_name);
+	if (!name)
+		return refuse(object, "unnamed section");
+
+	if (header.sh_type == SHT_PROGBITS && (header.sh_flags & SHF_EXECINSTR) &&
+	    header.sh_size > 0) {
+		if (object->text)
+			return refuse(object, "a second section of code: %s", name);
+		object->text = elf_getdata(section, NULL);
+		object->text_index = elf_ndxscn(section);
+	} else if (is_other_content(&header)) {
+		return refuse(object, "unexpected data: %s", name);
+	} else if (header.sh_type == SHT_SYMTAB) {
+		object->symbols = elf_getdata(section, NULL);
+		object->strings_index = header.sh_link;
+	}
+	return 0;
+}
+
+static int read_sections(struct object *object)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(object->elf, section))) {
+		int err = read_section(object, section);
+
+		if (err)
+			return err;
+	}
+	if (!object->text || !object->text->d_buf || object->text->d_size == 0 ||
+	    object->text->d_size % sizeof(struct bpf_insn))
+		return refuse(object, "no code");
+
+	while ((section = elf_nextscn(object->elf, section))) {
+		if (!gelf_getshdr(section, &header))
+			return refuse(object, "unreadable section");
+		if (header.sh_type == SHT_REL && header.sh_info == object->text_index)
+			object->relocs = elf_getdata(section, NULL);
+	}
+	return 0;
+}
+
+static bool parse_symbol(const char *name, struct hone_reloc *out)
+{
+	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
+		size_t length = strlen(symbols[i].name);
+		unsigned long map = 0;
+		char *end = NULL;
+
+		if (strncmp(name, symbols[i].name, length))
+			continue;
+		if (symbols[i].is_per_map && name[length] >= '0' && name[length] <= '9')
+			map = strtoul(name + length, &end, 10);
+		if (symbols[i].is_per_map ? !end || *end || map >= HONE_MAPS_MAX : name[length])
+			continue;
+		out->kind = symbols[i].kind;
+		out->map = (uint32_t)map;
+		return true;
+	}
+	return false;
+}
+
+/* One relocation: which instruction, what it refers to. The addend, if any, is in the
+ * instruction and becomes the offset. */
+static int read_reloc(struct object *object, int index, struct hone_image *image,
+		      struct hone_reloc *out)
+{
+	struct bpf_insn *insn;
+	const char *name;
+	GElf_Rel rel;
+	GElf_Sym symbol;
+
+	if (!gelf_getrel(object->relocs, index, &rel) || !object->symbols ||
+	    !gelf_getsym(object->symbols, (int)GELF_R_SYM(rel.r_info), &symbol))
+		return refuse(object, "relocation %d: unreadable", index);
+	name = elf_strptr(object->elf, object->strings_index, symbol.st_name);
+	if (GELF_R_TYPE(rel.r_info) != R_BPF_64_64 || rel.r_offset % sizeof(*insn) ||
+	    rel.r_offset / sizeof(*insn) + 1 >= image->n_insns)
+		return refuse(object, "relocation %d: type %u at %#llx", index,
+			      (unsigned int)GELF_R_TYPE(rel.r_info),
+			      (unsigned long long)rel.r_offset);
+
+	memset(out, 0, sizeof(*out));
+	out->insn = (uint32_t)(rel.r_offset / sizeof(*insn));
+	insn = &image->insns[out->insn];
+	if (insn->code != (BPF_LD | BPF_IMM | BPF_DW) || symbol.st_shndx != SHN_UNDEF || !name ||
+	    !parse_symbol(name, out))
+		return refuse(object, "relocation %d: symbol %s", index, name ? name : "?");
+
+	out->offset = (uint32_t)insn->imm;
+	insn[0].imm = insn[1].imm = 0;
+	if (out->offset && out->kind != HONE_RELOC_MAP_VALUE && out->kind != HONE_RELOC_TABLE &&
+	    out->kind != HONE_RELOC_GUARD)
+		return refuse(object, "relocation %d: an offset into %s", index, name);
+	return 0;
+}
+
+static int by_insn(const void *a, const void *b)
+{
+	const struct hone_reloc *x = a, *y = b;
+
+	return (x->insn > y->insn) - (x->insn < y->insn);
+}
+
+static int read_relocs(struct object *object, struct hone_image *image)
+{
+	size_t n = object->relocs ? object->relocs->d_size / sizeof(Elf64_Rel) : 0;
+
+	image->relocs = calloc(n ? n : 1, sizeof(*image->relocs));
+	if (!image->relocs)
+		return refuse(object, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		int err = read_reloc(object, (int)i, image, &image->relocs[i]);
+
+		if (err)
+			return err;
+	}
+	image->n_relocs = (uint32_t)n;
+	qsort(image->relocs, n, sizeof(*image->relocs), by_insn);
+	return 0;
+}
+
+static int read_object(struct object *object, struct hone_image *image)
+{
+	int err;
+
+	if (!object->elf || elf_kind(object->elf) != ELF_K_ELF)
+		return refuse(object, "not an ELF object");
+	err = read_sections(object);
+	if (err)
+		return err;
+
+	image->n_insns = (uint32_t)(object->text->d_size / sizeof(struct bpf_insn));
+	image->insns = malloc(object->text->d_size);
+	if (!image->insns)
+		return refuse(object, "out of memory");
+	memcpy(image->insns, object->text->d_buf, object->text->d_size);
+	return read_relocs(object, image);
+}
+
+int hone_relocate(const void *bytes, size_t size, struct hone_image *out, struct hone_refusal *why)
+{
+	struct object object = {.why = why};
+	struct hone_image image = {0};
+	int err;
+
+	elf_version(EV_CURRENT);
+	object.elf = elf_memory((char *)(uintptr_t)bytes, size);
+	err = read_object(&object, &image);
+	elf_end(object.elf);
+	if (err) {
+		free(image.insns);
+		free(image.relocs);
+		return err;
+	}
+	out->n_insns = image.n_insns;
+	out->insns = image.insns;
+	out->n_relocs = image.n_relocs;
+	out->relocs = image.relocs;
+	return 0;
+}
