@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json: reading and writing facts as JSON; shared by facts_json.c and result_json.c only.
+/* json: reading and writing facts as JSON; shared by the *_json.c files only.
  *
  * Reading is sticky: the first thing that is wrong is recorded with its path, from then on every
  * read gives zero, and whoever began the reading looks at `failed` once, at the end. */
@@ -70,7 +70,11 @@ json_t *json_from_detail(const char *text, size_t size); /* the same; what is no
 /* Dump and release; NULL (a member could not be made) gives -EINVAL. */
 int json_finish(json_t *json, char **text);
 
-/* ---- facts_json.c ---- */
+/* ---- map_json.c ---- */
+
+json_t *json_from_map(const struct hone_map *map);
+/* by_hand: a facts file; there a map whose class needs a guard has one unless it says no. */
+void json_map(const struct json_place *at, uint32_t index, bool by_hand, struct hone_map *out);
 
 json_t *json_from_effects(const struct hone_effects *effects);
 void json_effects(const struct json_place *at, struct hone_effects *out);
