@@ -35,7 +35,7 @@ struct hone_code {
 	const struct bpf_insn *insns; /* the unit's */
 	uint32_t n_blocks;
 	struct hone_block *blocks; /* reachable ones, by first instruction */
-	int32_t *block_of;	   /* per instruction; -1: unreachable, or second half of ld_imm64 */
+	int32_t *block_of; /* per instruction; -1: unreachable, or second half of ld_imm64 */
 };
 
 /* hone_decode() - split a unit into basic blocks.
@@ -56,15 +56,15 @@ struct hone_helper {
 	bool returns_pointer;
 	/* which argument is a map handle, and memory that the helper reads or writes:
 	 * see helpers.def, which is one row per helper */
-	int8_t map_arg;	 /* 1-5; 0: none */
-	int8_t key_arg;	 /* 1-5: points to key_size bytes of that map; 0: none */
+	int8_t map_arg;	  /* 1-5; 0: none */
+	int8_t key_arg;	  /* 1-5: points to key_size bytes of that map; 0: none */
 	int8_t value_arg; /* 1-5: points to value_size bytes of that map; 0: none */
 	struct {
 		int8_t mem_arg;	 /* 1-5: points to memory … */
 		int8_t size_arg; /* … of as many bytes as this argument says */
 		bool writes;
 	} mem[2];
-	bool writes_keys; /* adds or removes keys of the map */
+	bool writes_keys;    /* adds or removes keys of the map */
 	bool changes_packet; /* packet pointers are invalid afterwards */
 };
 
@@ -74,7 +74,7 @@ const struct hone_helper *hone_helper(int32_t id);
 /* ---- kinds.c ---- */
 
 enum hone_kind {
-	HONE_KIND_UNSET,   /* identity of join: nothing was written on any path seen */
+	HONE_KIND_UNSET, /* identity of join: nothing was written on any path seen */
 	HONE_KIND_SCALAR,
 	HONE_KIND_CTX,	   /* the context + offset */
 	HONE_KIND_STACK,   /* the frame + offset */
@@ -85,11 +85,11 @@ enum hone_kind {
 
 struct hone_value {
 	enum hone_kind kind;
-	bool is_known;	 /* SCALAR: constant is its value; CTX, STACK: constant is the offset */
+	bool is_known; /* SCALAR: constant is its value; CTX, STACK: constant is the offset */
 	int64_t constant;
-	uint64_t maps;	 /* MAP: which handles; POINTER, MIXED: values of which maps it can be */
-	uint64_t sites;	 /* POINTER, MIXED: lookup sites that it can come from */
-	bool other;	 /* POINTER, MIXED: it can also come from elsewhere (packet, helper …) */
+	uint64_t maps;	/* MAP: which handles; POINTER, MIXED: values of which maps it can be */
+	uint64_t sites; /* POINTER, MIXED: lookup sites that it can come from */
+	bool other;	/* POINTER, MIXED: it can also come from elsewhere (packet, helper …) */
 };
 
 struct hone_state {
@@ -100,9 +100,9 @@ struct hone_state {
 
 struct hone_kinds {
 	struct hone_value (*reg)[HONE_REGS]; /* per instruction: before it */
-	struct hone_value *result; /* per instruction: what it puts into its dst (a call: into r0;
-				    * a fetching atomic: into what it fetches to); else UNSET */
-	struct hone_state *block_in;	     /* per block */
+	struct hone_value *result;   /* per instruction: what it puts into its dst (a call: into r0;
+				      * a fetching atomic: into what it fetches to); else UNSET */
+	struct hone_state *block_in; /* per block */
 	bool *stack_escapes; /* unused slots aside: [slot] memory was accessed at unknown offset */
 };
 
@@ -124,7 +124,8 @@ struct hone_site {
 	 * on, as long as each (value & mask) it tests is zero, the program does nothing with the
 	 * pointer but compare it with null and load the 64-bit word at tested_offset, and nothing
 	 * with that word but test it with masks; tested_bits is the union of those masks. So a
-	 * lookup whose word has none of the tested bits cannot be told from one that found zeros. */
+	 * lookup whose word has none of the tested bits cannot be told from one that found zeros.
+	 */
 	bool tested_ok;
 	uint32_t tested_offset;
 	uint64_t tested_bits;

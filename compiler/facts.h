@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 enum {
-	HONE_MAPS_MAX = 64,	 /* maps of one unit: the kernel's MAX_USED_MAPS; a set fits a u64 */
-	HONE_SITES_MAX = 64,	 /* sites that a pointer's origin can name; also a set in a u64 */
-	HONE_MAP_TYPE_N = 64,	 /* above every BPF_MAP_TYPE_*: tables are indexed by it */
+	HONE_MAPS_MAX = 64,   /* maps of one unit: the kernel's MAX_USED_MAPS; a set fits a u64 */
+	HONE_SITES_MAX = 64,  /* sites that a pointer's origin can name; also a set in a u64 */
+	HONE_MAP_TYPE_N = 64, /* above every BPF_MAP_TYPE_*: tables are indexed by it */
 	HONE_VALUE_TRACKED = 64, /* leading bytes of a value whose writers are tracked bit by bit */
 	HONE_NAME_LEN = BPF_OBJ_NAME_LEN,
 	HONE_LICENSE_LEN = 128,
@@ -184,7 +184,7 @@ struct hone_site_report {
 	int32_t map;   /* index; -1: none, or more than one */
 	enum hone_site_kind kind;
 	enum hone_class class;
-	char action[32]; /* the pass that rewrote it; "" if none */
+	char action[32];	 /* the pass that rewrote it; "" if none */
 	enum hone_reason reason; /* why none did */
 	uint32_t n_entries;
 };
@@ -207,9 +207,9 @@ struct hone_result {
 	struct hone_site_report *sites;
 	uint32_t n_passes;
 	struct hone_pass_report *passes;
-	uint32_t n_blocks;	/* basic blocks of the original that can be reached */
-	uint32_t *block_insns;	/* with HONE_REQUEST_COVER: first instruction of each */
-	uint32_t cover_offset;	/* with HONE_REQUEST_COVER: of one byte per block in the table */
+	uint32_t n_blocks;     /* basic blocks of the original that can be reached */
+	uint32_t *block_insns; /* with HONE_REQUEST_COVER: first instruction of each */
+	uint32_t cover_offset; /* with HONE_REQUEST_COVER: of one byte per block in the table */
 	double lift_ms, optimize_ms, emit_ms;
 };
 

@@ -16,7 +16,8 @@
  *
  * The module: @<unit> is `i32 (ptr ctx)`; its entry block holds allocas only and ends in a branch
  * to the program's first block (guard.c replaces that branch). Helper N is called as
- * `call inttoptr (i64 N to ptr)`. What becomes a relocation is an external i8 global: compiler.h. */
+ * `call inttoptr (i64 N to ptr)`. What becomes a relocation is an external i8 global: compiler.h.
+ */
 #ifndef HONE_IR_H
 #define HONE_IR_H
 
@@ -75,8 +76,8 @@ LLVMValueRef hone_ir_map(struct hone_ir *ir, uint32_t index);
 LLVMValueRef hone_ir_map_value(struct hone_ir *ir, uint32_t index);
 
 /* hone_ir_helper() - call helper `id`; arguments keep their types (i64 or ptr). */
-LLVMValueRef hone_ir_helper(struct hone_ir *ir, int32_t id, LLVMTypeRef result,
-			    LLVMValueRef *args, unsigned int n_args);
+LLVMValueRef hone_ir_helper(struct hone_ir *ir, int32_t id, LLVMTypeRef result, LLVMValueRef *args,
+			    unsigned int n_args);
 
 /* base + offset bytes. Never inbounds: a lifted pointer may be compared before it is valid. */
 LLVMValueRef hone_ir_at(struct hone_ir *ir, LLVMValueRef base, LLVMValueRef offset);

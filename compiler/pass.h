@@ -14,8 +14,9 @@ struct hone_pass_ctx;
 
 /* What the runner checks before a pass is asked (a refusal is reported for it). */
 enum hone_pass_needs {
-	NEEDS_ONE_MAP = 1 << 0,	 /* the site can ask exactly one map: NO_ONE_MAP */
-	NEEDS_SNAPSHOT = 1 << 1, /* complete snapshot: NO_SNAPSHOT_PARTIAL; watched: NO_NOT_WATCHED */
+	NEEDS_ONE_MAP = 1 << 0, /* the site can ask exactly one map: NO_ONE_MAP */
+	NEEDS_SNAPSHOT =
+		1 << 1, /* complete snapshot: NO_SNAPSHOT_PARTIAL; watched: NO_NOT_WATCHED */
 };
 
 struct hone_pass {
@@ -27,7 +28,7 @@ struct hone_pass {
 	enum hone_reason (*run)(struct hone_pass_ctx *cx, const struct hone_site *site);
 };
 
-#define PASS(name, level, kind, needs, what) \
+#define PASS(name, level, kind, needs, what)                                                       \
 	enum hone_reason hone_pass_##name(struct hone_pass_ctx *cx, const struct hone_site *site);
 #include "passes/passes.def"
 #undef PASS

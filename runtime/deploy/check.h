@@ -14,7 +14,7 @@ struct hone_check_opts {
 };
 
 struct hone_check_result {
-	enum hone_reason refused; /* HONE_REWRITTEN: equal */
+	enum hone_reason refused;     /* HONE_REWRITTEN: equal */
 	char detail[HONE_DETAIL_LEN]; /* packet in hex, or map, key and values */
 	uint32_t n_packets;
 	uint32_t n_verdicts[8]; /* XDP action → packets; last: others */

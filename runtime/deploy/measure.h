@@ -16,15 +16,15 @@ struct hone_tuple {
 };
 
 struct hone_measure_opts {
-	uint32_t pairs;		  /* >= 1; 31 for a figure */
-	uint32_t packets;	  /* per program and pair */
+	uint32_t pairs;			/* >= 1; 31 for a figure */
+	uint32_t packets;		/* per program and pair */
 	const struct hone_tuple *trace; /* HONE_TRACE_N, in the order they are sent */
 };
 
 struct hone_measure_result {
-	double a_ns, b_ns;	     /* median, wrapper subtracted */
-	double ratio, ratio_min;     /* a / b: median over pairs; ratio of the minima */
-	double aa_ratio;	     /* A against itself in the same run: the noise */
+	double a_ns, b_ns;	 /* median, wrapper subtracted */
+	double ratio, ratio_min; /* a / b: median over pairs; ratio of the minima */
+	double aa_ratio;	 /* A against itself in the same run: the noise */
 	uint32_t pairs;
 };
 

@@ -15,7 +15,8 @@ struct hone_captured {
 	struct hone_unit unit; /* maps: described (hone_maps_describe()), without snapshot */
 	pid_t pid;	       /* loader, in the initial pid namespace */
 	uint64_t netns;	       /* inode of the loader's network namespace */
-	enum hone_reason refused; /* not HONE_REWRITTEN: could not be captured; unit has what is known */
+	enum hone_reason
+		refused; /* not HONE_REWRITTEN: could not be captured; unit has what is known */
 	char detail[HONE_DETAIL_LEN];
 };
 

@@ -11,7 +11,7 @@ struct hone_maps {
 	int fd[HONE_MAPS_MAX];
 };
 
-#define HONE_MAPS_EMPTY { 0 }
+#define HONE_MAPS_EMPTY {0}
 
 /* hone_maps_open() - open the unit's maps by kernel id. Returns 0 or -errno (-ENOENT: gone).
  * Owner: the caller; hone_maps_close(). */
