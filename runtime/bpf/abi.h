@@ -22,9 +22,52 @@ struct hone_guard_slot {
 	__u64 reserved[5];
 };
 
+struct hone_guard {
+	struct hone_guard_slot slots[HONE_SLOT_N];
+};
+
 /* Which units depend on a map: bit n is slot n. */
 struct hone_slot_set {
 	__u64 words[HONE_SLOT_WORDS];
+};
+
+/* ---- watch: what its hooks and the daemon tell each other; one-entry array, mmapable ---- */
+
+enum { HONE_WATCH_LAYOUT = 1 }; /* of this struct, of the guard and of the events */
+
+/* Why every slot in use was raised. */
+enum hone_raise_all {
+	HONE_RAISE_THREADS,	 /* the caller shares its files or its memory */
+	HONE_RAISE_UNREADABLE,	 /* bpf_attr or the fd table could not be read */
+	HONE_RAISE_SYSCALL_PROG, /* BPF_PROG_RUN of a SYSCALL program */
+	HONE_RAISE_UNSEEN,	 /* a call that was under way when the hooks came */
+	HONE_RAISE_LINK,	 /* an iterator got a link: it may write to the map it iterates */
+	HONE_RAISE_N,
+};
+
+struct hone_watch_control {
+	__u64 layout;		     /* HONE_WATCH_LAYOUT */
+	struct hone_slot_set in_use; /* slots that "raise all" raises */
+	/* Learnt once from fds of known kinds, before any slot is in use. */
+	__u64 map_fops, prog_fops; /* file_operations of maps and of programs */
+	__u64 write_modes;	   /* bits of f_mode that tell a writable map fd */
+	__u64 attached_ns;	   /* monotonic: all calls of later tasks are seen from entry on */
+	/* Counters. */
+	__u64 n_unpaired; /* begins that no end will follow: the guard is worn out */
+	__u64 n_raised_all[HONE_RAISE_N];
+	__u64 last_all_tgid; /* who caused the last of these */
+};
+
+/* One event: this slot became dirty. */
+struct hone_watch_event {
+	__u32 slot;
+	__u32 reserved;
+};
+
+/* What `learn` is run with: fds in the table of the process that runs it. */
+struct hone_watch_learn {
+	__u32 writable_map_fd, readable_map_fd, prog_fd;
+	__u32 is_known; /* out */
 };
 
 /* ---- PROG_ARRAY of a unit ---- */
