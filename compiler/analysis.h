@@ -43,8 +43,9 @@ struct hone_code {
  * unit:  borrowed, must outlive the result
  * why:   filled when the unit is refused
  *
- * Returns the code, or NULL with *why: unknown instruction, jump out of range, subprogram
- * call, callback, kfunc, legacy packet access, map index out of range … */
+ * Returns the code, or NULL with *why: unknown instruction or helper, jump out of range,
+ * subprogram call, callback, kfunc, legacy packet access, map index out of range … Code that
+ * no path reaches is not looked at. */
 struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *unit,
 			      struct hone_refusal *why);
 
@@ -61,14 +62,17 @@ struct hone_helper {
 	int8_t value_arg; /* 1-5: points to value_size bytes of that map; 0: none */
 	struct {
 		int8_t mem_arg;	 /* 1-5: points to memory … */
-		int8_t size_arg; /* … of as many bytes as this argument says */
+		int8_t size_arg; /* … of as many bytes as this argument says; 0: of `size` bytes */
+		uint8_t size;	 /* with size_arg 0; 0: not known, up to the end of its object */
 		bool writes;
 	} mem[2];
-	bool writes_keys;    /* adds or removes keys of the map */
+	bool fills_value;    /* value_arg is written by the helper (pop, peek) */
+	bool writes_keys;    /* adds or removes keys of the map, or changes its values */
+	bool returns_value;  /* the pointer is to a value of the map */
 	bool changes_packet; /* packet pointers are invalid afterwards */
 };
 
-/* NULL: unknown helper. */
+/* NULL: unknown helper; hone_decode() lets none through. */
 const struct hone_helper *hone_helper(int32_t id);
 
 /* ---- kinds.c ---- */
@@ -76,35 +80,61 @@ const struct hone_helper *hone_helper(int32_t id);
 enum hone_kind {
 	HONE_KIND_UNSET, /* identity of join: nothing was written on any path seen */
 	HONE_KIND_SCALAR,
-	HONE_KIND_CTX,	   /* the context + offset */
-	HONE_KIND_STACK,   /* the frame + offset */
-	HONE_KIND_MAP,	   /* a map handle */
-	HONE_KIND_POINTER, /* any other pointer, or NULL: packet, value, memory */
-	HONE_KIND_MIXED,   /* scalar on one path, pointer on another (a null test decides) */
+	HONE_KIND_CTX,	    /* the context + offset */
+	HONE_KIND_STACK,    /* the frame + offset */
+	HONE_KIND_MAP,	    /* a map handle */
+	HONE_KIND_POINTER,  /* any other pointer, or NULL: packet, value, memory */
+	HONE_KIND_MIXED,    /* scalar on one path, pointer on another (a null test decides) */
+	HONE_KIND_CONFLICT, /* irreconcilable; never where a register is used */
 };
 
 struct hone_value {
 	enum hone_kind kind;
-	bool is_known; /* SCALAR: constant is its value; CTX, STACK: constant is the offset */
+	/* SCALAR: constant is its value; CTX, STACK: its offset; POINTER, MIXED: its offset from
+	 * the start of the map value (or whatever else) that it came from */
+	bool is_known;
+	bool other; /* POINTER, MIXED: it can also come from elsewhere (packet, helper,
+		     * BPF_PSEUDO_MAP_VALUE …) than from `sites` */
 	int64_t constant;
 	uint64_t maps;	/* MAP: which handles; POINTER, MIXED: values of which maps it can be */
-	uint64_t sites; /* POINTER, MIXED: lookup sites that it can come from */
-	bool other;	/* POINTER, MIXED: it can also come from elsewhere (packet, helper …) */
+	uint64_t sites; /* POINTER, MIXED: lookup sites that it can come from; a set of ids; sites
+			 * from HONE_SITES_MAX on count as `other` */
+};
+
+/* Four bytes of stack. */
+enum hone_word_is {
+	HONE_WORD_UNSET, /* identity of join */
+	HONE_WORD_KNOWN, /* the same constant on every path */
+	HONE_WORD_UNKNOWN,
+};
+
+struct hone_word {
+	enum hone_word_is is;
+	uint32_t constant;
 };
 
 struct hone_state {
 	bool is_reached;
 	struct hone_value reg[HONE_REGS];
 	struct hone_value stack[HONE_STACK_SLOTS]; /* slot 0 is the lowest: r10 - 512 */
+	struct hone_word word[2 * HONE_STACK_SLOTS];
 };
 
 struct hone_kinds {
-	struct hone_value (*reg)[HONE_REGS]; /* per instruction: before it */
+	struct hone_value (*reg)[HONE_REGS]; /* per instruction: before it; only in blocks */
 	struct hone_value *result;   /* per instruction: what it puts into its dst (a call: into r0;
 				      * a fetching atomic: into what it fetches to); else UNSET */
-	struct hone_state *block_in; /* per block */
-	bool *stack_escapes; /* unused slots aside: [slot] memory was accessed at unknown offset */
+	struct hone_state *block_in; /* per block; is_reached: false where no path leads */
+	/* [slot]: its memory was accessed at an offset, or over a length, that is not known */
+	bool *stack_escapes;
+	uint32_t n_sites;
+	uint32_t *site_of; /* per instruction: id of the lookup or tail call; UINT32_MAX: none */
 };
+
+/* hone_kinds_step() - the state after instruction `insn` of a block, given the state before it;
+ * what the edges of a jump tell is not in. */
+void hone_kinds_step(const struct hone_code *code, const struct hone_kinds *kinds,
+		     struct hone_state *state, uint32_t insn);
 
 /* hone_kinds() - a forward fixpoint over registers and stack slots. Returns NULL with *why if a
  * register holds irreconcilable kinds where it is used. */
