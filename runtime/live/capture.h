@@ -10,13 +10,13 @@
 
 struct hone_capture;
 
-/* What came out of one BPF_PROG_LOAD that succeeded. */
+/* What came out of one BPF_PROG_LOAD that succeeded. The unit holds the maps that the load did,
+ * not those which a loader binds to the program afterwards. */
 struct hone_captured {
-	struct hone_unit unit; /* maps: described (hone_maps_describe()), without snapshot */
-	pid_t pid;	       /* loader, in the initial pid namespace */
-	uint64_t netns;	       /* inode of the loader's network namespace */
-	enum hone_reason
-		refused; /* not HONE_REWRITTEN: could not be captured; unit has what is known */
+	struct hone_unit unit;	  /* maps: described (hone_map_describe()), without snapshot */
+	pid_t pid;		  /* loader, in the initial pid namespace */
+	uint64_t netns;		  /* inode of the loader's network namespace */
+	enum hone_reason refused; /* not HONE_REWRITTEN: not captured; unit has all but the code */
 	char detail[HONE_DETAIL_LEN];
 };
 
@@ -32,7 +32,12 @@ void hone_capture_free(struct hone_capture **capture);
 /* File descriptor for epoll: readable when there is something to consume. Borrowed. */
 int hone_capture_fd(const struct hone_capture *capture);
 
+/* hone_capture_ignore() - loads of another process (thread group, in our pid namespace) are not
+ * units either. Returns 0 or -errno. */
+int hone_capture_ignore(struct hone_capture *capture, pid_t tgid);
+
 /* hone_capture_consume() - verify (reload, compare tag and lengths) and deliver what came in.
+ * Programs that are gone by then are dropped. Takes as long as loading them once more does.
  * Returns the number delivered, or -errno. */
 int hone_capture_consume(struct hone_capture *capture);
 

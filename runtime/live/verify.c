@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/* verify: does a unit mean the running program? Load it once more and compare.
+ *
+ * The tag is a hash of the instructions with map references taken out; the lengths are those of
+ * the verified and of the machine code, which also depend on maps, flags and attach type. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/common/cleanup.h"
+#include "runtime/common/log.h"
+#include "runtime/common/sys.h"
+#include "runtime/live/capture.h"
+#include "runtime/live/maps.h"
+
+static void cleanup_maps(struct hone_maps *maps)
+{
+	hone_maps_close(maps);
+}
+
+/* A copy of the instructions with fds for map indexes. Returns NULL with *err set. */
+static struct bpf_insn *with_fds(const struct hone_unit *unit, const struct hone_maps *maps,
+				 int *err)
+{
+	struct bpf_insn *insns = calloc(unit->n_insns + 1, sizeof(*insns));
+
+	*err = -ENOMEM;
+	if (!insns)
+		return NULL;
+	memcpy(insns, unit->insns, unit->n_insns * sizeof(*insns));
+	for (uint32_t i = 0; i < unit->n_insns; i++) {
+		struct bpf_insn *insn = &insns[i];
+
+		if (insn->code != (BPF_LD | BPF_IMM | BPF_DW))
+			continue;
+		i++; /* its second half */
+		if (insn->src_reg != BPF_PSEUDO_MAP_FD && insn->src_reg != BPF_PSEUDO_MAP_VALUE)
+			continue;
+		if (insn->imm < 0 || (uint32_t)insn->imm >= maps->n) {
+			free(insns);
+			*err = -EINVAL;
+			return NULL;
+		}
+		insn->imm = maps->fd[insn->imm];
+	}
+	*err = 0;
+	return insns;
+}
+
+static int load_copy(const struct hone_unit *unit)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .kern_version = unit->kern_version,
+		    .prog_flags = unit->prog_flags,
+		    .expected_attach_type = (enum bpf_attach_type)unit->expected_attach_type);
+	_cleanup_(cleanup_maps) struct hone_maps maps = HONE_MAPS_EMPTY;
+	_cleanup_free_ struct bpf_insn *insns = NULL;
+	_cleanup_close_ int btf = -1;
+	int err = hone_maps_open(unit, &maps);
+	int fd;
+
+	if (err)
+		return err;
+	insns = with_fds(unit, &maps, &err);
+	if (!insns)
+		return err;
+	if (unit->btf_id && unit->n_func_info > 0) {
+		btf = bpf_btf_get_fd_by_id(unit->btf_id);
+		if (btf < 0)
+			return -errno;
+		opts.prog_btf_fd = (__u32)btf;
+		opts.func_info = unit->func_info;
+		opts.func_info_cnt = unit->n_func_info;
+		opts.func_info_rec_size = unit->func_info_rec_size;
+	}
+	/* No verifier log: a log that is too small turns success into ENOSPC. */
+	fd = bpf_prog_load((enum bpf_prog_type)unit->prog_type, unit->name, unit->license, insns,
+			   unit->n_insns, &opts);
+	return fd < 0 ? -errno : fd;
+}
+
+static int compare(const struct bpf_prog_info *running, const struct bpf_prog_info *copy,
+		   char *detail)
+{
+	const char *what = NULL;
+	uint32_t is = 0, was = 0;
+
+	if (memcmp(running->tag, copy->tag, sizeof(copy->tag)) != 0) {
+		what = "tag";
+	} else if (running->xlated_prog_len != copy->xlated_prog_len) {
+		what = "verified length";
+		is = copy->xlated_prog_len;
+		was = running->xlated_prog_len;
+	} else if (running->jited_prog_len != copy->jited_prog_len) {
+		what = "machine code length";
+		is = copy->jited_prog_len;
+		was = running->jited_prog_len;
+	} else {
+		return 0;
+	}
+	if (is == was)
+		snprintf(detail, HONE_DETAIL_LEN, "%s", what);
+	else
+		snprintf(detail, HONE_DETAIL_LEN, "%s: %u, running: %u bytes", what, is, was);
+	return -EBADMSG;
+}
+
+int hone_unit_verify(const struct hone_unit *unit, char *detail)
+{
+	struct bpf_prog_info running, copied;
+	/* Held open, so that its maps and BTF stay. */
+	_cleanup_close_ int prog = bpf_prog_get_fd_by_id(unit->prog_id);
+	_cleanup_close_ int copy = -1;
+	int err;
+
+	detail[0] = '\0';
+	if (prog < 0)
+		return -errno;
+	err = hone_prog_info(prog, &running);
+	if (err)
+		return err;
+	copy = load_copy(unit);
+	if (copy < 0) {
+		snprintf(detail, HONE_DETAIL_LEN, "load of a copy: %s", strerror(-copy));
+		return copy == -ENOENT ? -EBADMSG : copy;
+	}
+	err = hone_prog_info(copy, &copied);
+	return err ? err : compare(&running, &copied, detail);
+}
