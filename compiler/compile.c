@@ -132,11 +132,8 @@ static void specialize(struct compile *c)
 	hone_passes_run(c->ir,
 			&(struct hone_pass_input){
 				.policy = &request->policy,
-				.n_maps = request->unit.n_maps,
-				.maps = request->unit.maps,
-				.own = c->analysis->effects,
-				.n_sites = c->analysis->n_sites,
-				.sites = c->analysis->sites,
+				.unit = &request->unit,
+				.analysis = c->analysis,
 			},
 			c->out);
 	hone_guard_build(c->ir, request->policy.count_packets);
@@ -174,7 +171,8 @@ static bool build_image(struct compile *c)
 
 	if (hone_optimize(c->ir))
 		return refuse(c, HONE_NO_BACKEND, c->ir->error);
-	hone_passes_settle(c->ir);
+	if (hone_passes_settle(c->ir))
+		return refuse(c, HONE_NO_BUDGET, "constants that did not fold");
 	optimized_ms = now_ms();
 	c->out->optimize_ms = optimized_ms - lifted_ms;
 

@@ -4,6 +4,8 @@
 #ifndef HONE_COMPILER_H
 #define HONE_COMPILER_H
 
+#include <stdio.h>
+
 #include "compiler/analysis.h"
 #include "compiler/arena.h"
 #include "compiler/facts.h"
@@ -23,6 +25,21 @@ void hone_compile(const struct hone_request *request, struct hone_result *out);
 /* hone_report_sites() - fill out->sites for a unit of which no image is built. */
 void hone_report_sites(const struct hone_unit *unit, const struct hone_analysis *analysis,
 		       struct hone_result *out);
+/* hone_class_with() - the map's class with the unit's own effects counted: never better than what
+ * the facts say. */
+enum hone_class hone_class_with(const struct hone_map *map, const struct hone_effects *own);
+
+/* ---- report_print.c ---- */
+
+/* hone_report_print() - sites and assumptions as one line of JSON, maps by name.
+ * Returns 0, -ENOMEM or -EIO. */
+int hone_report_print(FILE *out, const struct hone_unit *unit, const struct hone_result *result);
+
+/* ---- golden.c ---- */
+
+/* hone_golden_main() - honec -S|--report: passes on LLVM IR written by hand. Returns an exit code.
+ */
+int hone_golden_main(int argc, char **argv);
 
 /* ---- emit.c, relocate.c: see ir.h for what goes in ----
  * Object symbols that become relocations (HONE_RELOC_*):

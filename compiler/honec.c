@@ -4,6 +4,7 @@
  *
  *   honec --worker                      requests on stdin, results on stdout, until end of file
  *   honec --request F.json [-o F]       one request, one result
+ *   honec -S|--report … F.ll            passes on LLVM IR, for tests: golden.c
  *
  * A frame is a 4-byte little-endian length and as many bytes of JSON (facts.h). */
 #include <errno.h>
@@ -31,6 +32,7 @@ struct options {
 static const char usage_text[] =
 	"usage: honec --worker\n"
 	"       honec --request FILE [-o FILE]\n"
+	"       honec -S|--report [--passes=A,B] [--facts=FILE] FILE.ll\n"
 	"\n"
 	"Compile eBPF programs against facts about their maps.\n"
 	"\n"
@@ -38,6 +40,7 @@ static const char usage_text[] =
 	"                  little-endian length and JSON\n"
 	"  --request FILE  compile the request in FILE\n"
 	"  -o FILE         write the result there instead of to stdout\n"
+	"  -S, --report    run passes on LLVM IR; print the IR, or what was done\n"
 	"  --version       print the version\n"
 	"  --help          print this\n";
 
@@ -237,6 +240,14 @@ static int usage(const char *problem)
 	return EXIT_USAGE;
 }
 
+static bool is_golden(char **argv)
+{
+	for (; *argv; argv++)
+		if (!strcmp(*argv, "-S") || !strcmp(*argv, "--report"))
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -247,6 +258,8 @@ int main(int argc, char **argv)
 	struct options options = {0};
 	int option;
 
+	if (is_golden(argv))
+		return hone_golden_main(argc, argv);
 	while ((option = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
 		switch (option) {
 		case 'w':

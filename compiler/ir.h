@@ -6,8 +6,9 @@
  *   lift*.c     unit → module, sites and their loads marked with metadata
  *   runner.c    asks the passes about each site
  *   stub.c      what a pass puts in a call's place
- *   tables.c    bytes of the image's own map
+ *   tables.c    bytes of the image's own map; key_set.c fills some
  *   guard.c     epoch check at the entry
+ *   settle.c    constants that LLVM left over
  *   pipeline.c  LLVM's own passes; emit.c, relocate.c: module → image
  *
  * Marks, one i32 operand each (a site id): `!hone.site` on a call that asks something of a map;
@@ -115,7 +116,8 @@ struct hone_tables {
 	struct hone_arena *arena;
 	uint8_t *bytes;
 	uint32_t size, capacity;
-	uint32_t limit; /* policy: max_table_bytes */
+	uint32_t reserved; /* for constants that may not fold, see hone_passes_settle() */
+	uint32_t limit;	   /* policy: max_table_bytes */
 };
 
 struct hone_tables *hone_tables_new(struct hone_arena *arena, uint32_t limit_bytes);
@@ -126,16 +128,20 @@ struct hone_tables *hone_tables_new(struct hone_arena *arena, uint32_t limit_byt
 int hone_tables_append(struct hone_tables *tables, const void *bytes, size_t size, bool may_share,
 		       uint32_t *offset);
 
+/* hone_tables_reserve() - room for `size` bytes that are appended after LLVM's passes, if at all.
+ * Returns 0 or -E2BIG. */
+int hone_tables_reserve(struct hone_tables *tables, size_t size);
+
 /* ---- runner.c ---- */
+
+/* hone_mark_of() - the site id in an instruction's mark; -1: not marked. */
+int64_t hone_mark_of(struct hone_ir *ir, LLVMValueRef instruction, const char *mark);
 
 /* What the runner needs to know besides the module. All borrowed. */
 struct hone_pass_input {
 	const struct hone_policy *policy;
-	uint32_t n_maps;
-	const struct hone_map *maps;
-	const struct hone_effects *own; /* the unit's own effects, one per map */
-	uint32_t n_sites;
-	const struct hone_site *sites;
+	const struct hone_unit *unit; /* its maps; instructions are not looked at */
+	const struct hone_analysis *analysis;
 	const char *only; /* comma-separated names of the passes to ask; NULL: all */
 };
 
@@ -147,9 +153,12 @@ struct hone_pass_input {
 void hone_passes_run(struct hone_ir *ir, const struct hone_pass_input *input,
 		     struct hone_result *out);
 
+/* ---- settle.c ---- */
+
 /* hone_passes_settle() - after LLVM's passes: constants that did not fold away become addresses
- * in the image's map, since an image has no other data. */
-void hone_passes_settle(struct hone_ir *ir);
+ * in the image's map, since an image has no other data.
+ * Returns 0, -E2BIG, or -ENOTSUP (an initializer that is not plain bytes). */
+int hone_passes_settle(struct hone_ir *ir);
 
 /* ---- guard.c ---- */
 

@@ -3,7 +3,7 @@
  *
  * A pass is asked once for each site that an earlier pass has not rewritten. It reads facts,
  * refuses with a reason, or assumes (with enforcement) and replaces the site's call with one
- * stub. The runner (pipeline.c) owns the loop, timing, report and checks `needs` first. */
+ * stub. The runner (runner.c) owns the loop, timing, report and checks `needs` first. */
 #ifndef HONE_PASS_H
 #define HONE_PASS_H
 
@@ -15,8 +15,9 @@ struct hone_pass_ctx;
 /* What the runner checks before a pass is asked (a refusal is reported for it). */
 enum hone_pass_needs {
 	NEEDS_ONE_MAP = 1 << 0, /* the site can ask exactly one map: NO_ONE_MAP */
-	NEEDS_SNAPSHOT =
-		1 << 1, /* complete snapshot: NO_SNAPSHOT_PARTIAL; watched: NO_NOT_WATCHED */
+	/* a complete snapshot: NO_SNAPSHOT_PARTIAL; of a map that cannot change, or is watched:
+	 * NO_NOT_WATCHED; and that user space cannot write by mmap: NO_MAP_MMAPABLE */
+	NEEDS_SNAPSHOT = 1 << 1,
 };
 
 struct hone_pass {
@@ -61,15 +62,21 @@ int hone_table_bitmap(struct hone_pass_ctx *cx, const struct hone_map *map, uint
 
 /* NULL. */
 void hone_stub_null(struct hone_pass_ctx *cx, const struct hone_site *site);
-/* The address of `size` constant bytes: loads from it fold; the program must not store to it. */
-void hone_stub_const(struct hone_pass_ctx *cx, const struct hone_site *site, const void *bytes,
-		     size_t size);
+/* The address of `size` constant bytes: loads from it fold; the program must not store to it.
+ *
+ * bytes: borrowed; NULL: zeros
+ *
+ * Returns 0, or -E2BIG: what does not fold needs room in the image's map. */
+int hone_stub_const(struct hone_pass_ctx *cx, const struct hone_site *site, const void *bytes,
+		    size_t size);
 /* NULL when the key is not in the set, else the real lookup. */
 void hone_stub_key_filter(struct hone_pass_ctx *cx, const struct hone_site *site, uint32_t table);
 /* When the index's bit is clear (or table is HONE_TABLE_NONE: none is set), the site's loads
  * (site->loads) give zero and the pointer is non-null; else the real lookup. Out-of-range
- * indexes give what the map gives: NULL. */
-void hone_stub_value_bits(struct hone_pass_ctx *cx, const struct hone_site *site, uint32_t table);
+ * indexes give what the map gives: NULL.
+ *
+ * Returns 0, or -ENOENT with nothing changed when the module marks other loads than the site. */
+int hone_stub_value_bits(struct hone_pass_ctx *cx, const struct hone_site *site, uint32_t table);
 
 #define HONE_TABLE_NONE UINT32_MAX
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* report: the sites of a unit of which no image is built: what hone sees at level 0. Where passes
- * ran, their runner writes the report. */
+/* report: the sites of a unit as they are without any pass: what hone sees at level 0, and what
+ * the passes' runner starts from. */
 #include <stdlib.h>
 
 #include "compiler/compiler.h"
@@ -13,14 +13,22 @@ static int32_t only_map(const struct hone_site *site)
 	return is_one ? __builtin_ctzll(site->maps) : -1;
 }
 
+enum hone_class hone_class_with(const struct hone_map *map, const struct hone_effects *own)
+{
+	struct hone_effects all = map->others;
+	enum hone_class class;
+
+	hone_effects_join(&all, own);
+	class = hone_class_of(map, &all);
+	return class > map->class ? class : map->class;
+}
+
 static void report_map(const struct hone_unit *unit, const struct hone_analysis *analysis,
 		       struct hone_site_report *out)
 {
 	const struct hone_map *map = &unit->maps[out->map];
-	struct hone_effects all = map->others;
 
-	hone_effects_join(&all, &analysis->effects[out->map]);
-	out->class = hone_class_of(map, &all);
+	out->class = hone_class_with(map, &analysis->effects[out->map]);
 	out->n_entries = map->n_entries;
 }
 
