@@ -27,9 +27,19 @@ int hone_deploy_new(const char *dir, const struct hone_target *target, uint32_t 
 		    struct hone_deployment *out);
 
 /* hone_deploy_adopt() - the same from what is pinned below dir, and from what is attached.
- * -ENOENT: nothing there. */
+ * -ENOENT: nothing there. -EUCLEAN: there is, but not whole: hone_deploy_sweep(). Pins that
+ * nothing uses are removed; without the root on the interface the image is withdrawn. */
 int hone_deploy_adopt(const char *dir, int netns_fd, const struct hone_target *target,
 		      uint32_t slot, struct hone_deployment *out);
+
+/* hone_deploy_sweep() - remove what a deployment that never was whole left below dir: it had
+ * changed nothing that packets meet. */
+void hone_deploy_sweep(const char *dir);
+
+/* hone_deploy_is_ours() - 0: the original or the root is attached. -EBUSY: something else is;
+ * -ENOENT: nothing; -ENODEV: the interface is gone. */
+int hone_deploy_is_ours(const struct hone_deployment *deployment, int netns_fd);
+
 void hone_deploy_close(struct hone_deployment *deployment); /* the pins stay */
 
 /* hone_deploy_image() - make an image what packets meet: pin image and table, set the slot;
