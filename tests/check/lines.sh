@@ -9,7 +9,7 @@ root=${1:?usage: lines.sh ROOT}
 licence_of() {
 	case "$1" in
 	*.bpf.c) echo 'GPL-2\.0-only$' ;;
-	bpf-nfs/*.h) echo '(GPL-2\.0-only|Apache-2\.0)( OR Apache-2\.0)? \*/$' ;;
+	bpf-nfs/*.h | runtime/bpf/*.h) echo '(GPL-2\.0-only|Apache-2\.0)( OR Apache-2\.0)? \*/$' ;;
 	*.c) echo 'Apache-2\.0$' ;;
 	*.h | *.def) echo 'Apache-2\.0 \*/$' ;;
 	*.sh | */CMakeLists.txt | CMakeLists.txt | bootstrap | .ci/run | *.cmake) echo 'Apache-2\.0$' ;;
