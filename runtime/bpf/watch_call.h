@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: Apache-2.0 */
 /* watch_call: what a call of bpf(2) names: command, fd, the map or program behind it. Reads only.
  * Of watch.bpf.c. */
 #ifndef HONE_WATCH_CALL_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: Apache-2.0 */
 /* watch_raise: the maps that hooks and daemon share, and raising epochs in them. Of watch.bpf.c. */
 #ifndef HONE_WATCH_RAISE_H
 #define HONE_WATCH_RAISE_H

@@ -106,13 +106,31 @@ static int check_link(int fd, const struct pin *pin, int prog_fd)
 		       : -EUCLEAN;
 }
 
+/* Is it this map that the entry hook works with, or one that was pinned in its place? */
+static int check_is_used(int fd, int prog_fd)
+{
+	struct bpf_map_info info;
+	__u32 ids[16], n = 0;
+	int err = hone_map_info(fd, &info);
+
+	err = err ?: hone_prog_map_ids(prog_fd, ids, sizeof(ids) / sizeof(ids[0]), &n);
+	if (err)
+		return err;
+	for (__u32 i = 0; i < n; i++) {
+		if (ids[i] == info.id)
+			return 0;
+	}
+	return -EUCLEAN;
+}
+
 static int check(const struct hone_watch_pins *pins, int i)
 {
 	const struct pin *pin = &pins_table[i];
 
 	switch (pin->kind) {
 	case PIN_MAP:
-		return check_map(pins->fd[i], pin);
+		return check_map(pins->fd[i], pin)
+			       ?: check_is_used(pins->fd[i], pins->fd[HONE_WATCH_PIN_ENTER_PROG]);
 	case PIN_PROG:
 		return check_prog(pins->fd[i], pin);
 	case PIN_LINK:
