@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kinds_step: what one instruction makes of registers and stack. The fixpoint around it is in
+ * kinds.c. It refuses nothing: what makes no sense becomes a plain scalar, and kinds.c refuses
+ * where that would be used as an address. */
+#include <stddef.h>
+
+#include "compiler/insn.h"
+#include "compiler/kinds.h"
+#include "compiler/value.h"
+
+/* ---- stack ---- */
+
+static bool is_in_frame(int64_t offset, uint64_t bytes)
+{
+	return offset >= -HONE_STACK_BYTES && bytes <= HONE_STACK_BYTES &&
+	       offset <= -(int64_t)bytes;
+}
+
+/* The word's bytes within a store of a constant at `offset`. */
+static struct hone_word word_of(const struct hone_value *value, int64_t offset, uint64_t bytes,
+				int64_t word_offset)
+{
+	int64_t skip = word_offset - offset;
+
+	if (value->kind != HONE_KIND_SCALAR || !value->is_known || skip < 0 ||
+	    (uint64_t)skip + 4 > bytes || bytes > 8)
+		return (struct hone_word){.is = HONE_WORD_UNKNOWN};
+	return (struct hone_word){
+		.is = HONE_WORD_KNOWN,
+		.constant = (uint32_t)((uint64_t)value->constant >> (8 * skip)),
+	};
+}
+
+static void store_stack(struct hone_state *state, int64_t offset, uint64_t bytes,
+			const struct hone_value *value)
+{
+	int64_t start = offset + HONE_STACK_BYTES, end = start + (int64_t)bytes;
+
+	if (!is_in_frame(offset, bytes) || bytes == 0)
+		return;
+	for (int64_t slot = start / 8; slot <= (end - 1) / 8; slot++)
+		state->stack[slot] = hone_value_scalar();
+	for (int64_t word = start / 4; word <= (end - 1) / 4; word++)
+		state->word[word] = word_of(value, offset, bytes, word * 4 - HONE_STACK_BYTES);
+	if (bytes == 8 && start % 8 == 0)
+		state->stack[start / 8] = *value;
+}
+
+/* Somewhere from `offset` up, something may have been written. A pointer that the program still
+ * uses as one was not overwritten: the verifier saw to that. */
+static void store_somewhere(struct hone_state *state, int64_t offset)
+{
+	int64_t first = is_in_frame(offset, 1) ? (offset + HONE_STACK_BYTES) / 8 : 0;
+	struct hone_value scalar = hone_value_scalar();
+
+	for (int64_t slot = first; slot < HONE_STACK_SLOTS; slot++) {
+		struct hone_value *value = &state->stack[slot];
+
+		if (value->kind == HONE_KIND_UNSET || value->kind == HONE_KIND_SCALAR)
+			*value = scalar;
+		else if (value->kind == HONE_KIND_POINTER)
+			hone_value_join(value, &scalar);
+		state->word[2 * slot].is = HONE_WORD_UNKNOWN;
+		state->word[2 * slot + 1].is = HONE_WORD_UNKNOWN;
+	}
+}
+
+static struct hone_value load_stack(const struct hone_state *state, int64_t offset, uint64_t bytes)
+{
+	int64_t start = offset + HONE_STACK_BYTES;
+
+	if (!is_in_frame(offset, bytes))
+		return hone_value_scalar();
+	if (bytes == 8 && start % 8 == 0 && state->stack[start / 8].kind != HONE_KIND_UNSET)
+		return state->stack[start / 8];
+	if (bytes == 4 && start % 4 == 0 && state->word[start / 4].is == HONE_WORD_KNOWN)
+		return hone_value_constant(state->word[start / 4].constant);
+	return hone_value_scalar();
+}
+
+/* ---- loads and stores ---- */
+
+/* Context fields that the verifier makes pointers of. */
+static bool is_pointer_field(uint32_t prog_type, int64_t offset)
+{
+	if (prog_type == BPF_PROG_TYPE_XDP)
+		return offset == offsetof(struct xdp_md, data) ||
+		       offset == offsetof(struct xdp_md, data_end) ||
+		       offset == offsetof(struct xdp_md, data_meta);
+	return offset == offsetof(struct __sk_buff, data) ||
+	       offset == offsetof(struct __sk_buff, data_end) ||
+	       offset == offsetof(struct __sk_buff, data_meta) ||
+	       offset == offsetof(struct __sk_buff, flow_keys) ||
+	       offset == offsetof(struct __sk_buff, sk);
+}
+
+static struct hone_value load(const struct hone_code *code, const struct hone_state *state,
+			      const struct bpf_insn *insn)
+{
+	const struct hone_value *base = &state->reg[insn->src_reg];
+	int64_t offset = (int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)insn->off);
+
+	if (BPF_MODE(insn->code) != BPF_MEM || !base->is_known)
+		return hone_value_scalar();
+	if (base->kind == HONE_KIND_STACK)
+		return load_stack(state, offset, hone_insn_bytes(insn));
+	if (base->kind == HONE_KIND_CTX && is_pointer_field(code->unit->prog_type, offset))
+		return (struct hone_value){.kind = HONE_KIND_POINTER, .other = true};
+	return hone_value_scalar();
+}
+
+static void store(struct hone_state *state, const struct bpf_insn *insn,
+		  const struct hone_value *value)
+{
+	const struct hone_value *base = &state->reg[insn->dst_reg];
+	int64_t offset = (int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)insn->off);
+
+	if (base->kind != HONE_KIND_STACK)
+		return;
+	if (base->is_known)
+		store_stack(state, offset, hone_insn_bytes(insn), value);
+	else
+		store_somewhere(state, -HONE_STACK_BYTES);
+}
+
+static void step_store(struct hone_state *state, const struct bpf_insn *insn)
+{
+	struct hone_value value = hone_insn_class(insn) == BPF_ST ? hone_value_constant(insn->imm)
+								  : state->reg[insn->src_reg];
+	struct hone_value scalar = hone_value_scalar();
+
+	if (!hone_insn_is_atomic(insn)) {
+		store(state, insn, &value);
+		return;
+	}
+	store(state, insn, &scalar);
+	if (insn->imm == BPF_CMPXCHG)
+		state->reg[BPF_REG_0] = scalar;
+	else if (insn->imm & BPF_FETCH)
+		state->reg[insn->src_reg] = scalar;
+}
+
+/* ---- calls ---- */
+
+static uint64_t map_bytes(const struct hone_unit *unit, const struct hone_value *map, bool is_value)
+{
+	uint64_t largest = 0;
+
+	if (map->kind != HONE_KIND_MAP)
+		return 0;
+	for (uint32_t i = 0; i < unit->n_maps && i < HONE_MAPS_MAX; i++) {
+		uint64_t bytes = is_value ? unit->maps[i].value_size : unit->maps[i].key_size;
+
+		if ((map->maps >> i & 1) && bytes > largest)
+			largest = bytes;
+	}
+	return largest;
+}
+
+struct hone_memory hone_call_memory(const struct hone_code *code, const struct hone_value *reg,
+				    const struct hone_helper *helper, int arg)
+{
+	const struct hone_value *map = &reg[helper->map_arg];
+
+	if (arg == helper->map_arg)
+		return (struct hone_memory){.is_none = true};
+	if (arg == helper->key_arg)
+		return (struct hone_memory){.bytes = map_bytes(code->unit, map, false)};
+	if (arg == helper->value_arg)
+		return (struct hone_memory){.bytes = map_bytes(code->unit, map, true),
+					    .is_written = helper->fills_value};
+	for (size_t i = 0; i < sizeof(helper->mem) / sizeof(helper->mem[0]); i++) {
+		const struct hone_value *size = &reg[helper->mem[i].size_arg];
+		struct hone_memory memory = {.is_written = helper->mem[i].writes};
+
+		if (helper->mem[i].mem_arg != arg)
+			continue;
+		if (helper->mem[i].size_arg == 0)
+			memory.bytes = helper->mem[i].size;
+		else if (size->kind == HONE_KIND_SCALAR && size->is_known && size->constant > 0)
+			memory.bytes = (uint64_t)size->constant;
+		return memory;
+	}
+	/* a pointer that the table does not speak of: anything may happen to what it points to */
+	return (struct hone_memory){.is_written = true};
+}
+
+static void call_writes_stack(const struct hone_code *code, struct hone_state *state,
+			      const struct hone_helper *helper, int arg)
+{
+	struct hone_memory memory = hone_call_memory(code, state->reg, helper, arg);
+	const struct hone_value *address = &state->reg[arg];
+	struct hone_value scalar = hone_value_scalar();
+
+	if (memory.is_none || !memory.is_written || address->kind != HONE_KIND_STACK)
+		return;
+	if (!address->is_known)
+		store_somewhere(state, -HONE_STACK_BYTES);
+	else if (memory.bytes == 0 || !is_in_frame(address->constant, memory.bytes))
+		store_somewhere(state, address->constant);
+	else
+		store_stack(state, address->constant, memory.bytes, &scalar);
+}
+
+static struct hone_value returned(const struct hone_code *code, const struct hone_state *state,
+				  const struct hone_helper *helper, uint32_t site)
+{
+	struct hone_value value = {.kind = HONE_KIND_POINTER};
+	const struct hone_value *map = &state->reg[helper->map_arg];
+
+	if (!helper->returns_pointer)
+		return hone_value_scalar();
+	value.other = site >= HONE_SITES_MAX;
+	if (!value.other)
+		value.sites = 1ull << site;
+	if (!helper->returns_value)
+		return value;
+	value.is_known = true;
+	/* an inner map may be any map, one of the unit's own too */
+	value.maps = map->kind == HONE_KIND_MAP ? map->maps : hone_all_maps(code->unit);
+	return value;
+}
+
+static void step_call(const struct hone_code *code, const struct hone_kinds *kinds,
+		      struct hone_state *state, uint32_t at)
+{
+	const struct hone_helper *helper = hone_helper(code->insns[at].imm);
+	struct hone_value result = returned(code, state, helper, kinds->site_of[at]);
+
+	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)
+		call_writes_stack(code, state, helper, arg);
+	for (int reg = BPF_REG_1; reg <= BPF_REG_5; reg++)
+		state->reg[reg] = (struct hone_value){.kind = HONE_KIND_UNSET};
+	state->reg[BPF_REG_0] = result;
+}
+
+/* ---- all ---- */
+
+static struct hone_value load_imm(const struct bpf_insn *insn)
+{
+	switch (insn->src_reg) {
+	case BPF_PSEUDO_MAP_FD:
+		return (struct hone_value){.kind = HONE_KIND_MAP, .maps = 1ull << insn->imm};
+	case BPF_PSEUDO_MAP_VALUE:
+		return (struct hone_value){
+			.kind = HONE_KIND_POINTER,
+			.is_known = true,
+			.other = true,
+			.constant = (uint32_t)insn[1].imm,
+			.maps = 1ull << insn->imm,
+		};
+	default:
+		return hone_value_constant((int64_t)hone_insn_imm64(insn));
+	}
+}
+
+void hone_kinds_step(const struct hone_code *code, const struct hone_kinds *kinds,
+		     struct hone_state *state, uint32_t at)
+{
+	const struct bpf_insn *insn = &code->insns[at];
+	struct hone_value imm = hone_value_constant(insn->imm);
+
+	switch (hone_insn_class(insn)) {
+	case BPF_ALU:
+	case BPF_ALU64:
+		state->reg[insn->dst_reg] = hone_value_alu(
+			insn, &state->reg[insn->dst_reg],
+			BPF_SRC(insn->code) == BPF_X ? &state->reg[insn->src_reg] : &imm);
+		break;
+	case BPF_LD:
+		state->reg[insn->dst_reg] = load_imm(insn);
+		break;
+	case BPF_LDX:
+		state->reg[insn->dst_reg] = load(code, state, insn);
+		break;
+	case BPF_ST:
+	case BPF_STX:
+		step_store(state, insn);
+		break;
+	default:
+		if (hone_insn_is_call(insn))
+			step_call(code, kinds, state, at);
+		break;
+	}
+}
