@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+/* compiler/kinds.c: what registers hold, and which programs are refused for it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "compiler/analysis.h"
+#include "tests/unit/elf_unit.h"
+#include "tests/unit/insns.h"
+
+static struct hone_map maps[] = {
+	{.index = 0, .type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 16},
+	{.index = 1, .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8},
+	{.index = 2, .type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .key_size = 4, .value_size = 4},
+};
+
+static struct hone_arena *arena;
+
+static int set_up(void **state)
+{
+	(void)state;
+	arena = hone_arena_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	hone_arena_free(arena);
+	return 0;
+}
+
+static struct hone_kinds *kinds_of(const struct hone_unit *unit, struct hone_refusal *why)
+{
+	struct hone_code *code = hone_decode(arena, unit, why);
+
+	if (!code)
+		fail_msg("%s: %s", hone_reason_id(why->reason), why->detail);
+	return hone_kinds(arena, code, why);
+}
+
+static struct hone_kinds *must(const struct hone_unit *unit)
+{
+	struct hone_refusal why;
+	struct hone_kinds *kinds = kinds_of(unit, &why);
+
+	if (!kinds)
+		fail_msg("%s: %s", hone_reason_id(why.reason), why.detail);
+	return kinds;
+}
+
+static void assert_refused(const struct hone_unit *unit, enum hone_reason reason,
+			   const char *detail)
+{
+	struct hone_refusal why = {0};
+
+	assert_null(kinds_of(unit, &why));
+	assert_string_equal(hone_reason_id(why.reason), hone_reason_id(reason));
+	assert_string_equal(why.detail, detail);
+}
+
+#define KINDS(...)                                                                                 \
+	struct bpf_insn insns[] = {__VA_ARGS__};                                                   \
+	struct hone_unit unit = UNIT(insns, maps);                                                 \
+	struct hone_kinds *kinds = must(&unit);                                                    \
+	const struct hone_value *last = kinds->reg[unit.n_insns - 1];                              \
+	(void)state;                                                                               \
+	(void)last
+
+#define REFUSED(reason, detail, ...)                                                               \
+	struct bpf_insn insns[] = {__VA_ARGS__};                                                   \
+	struct hone_unit unit = UNIT(insns, maps);                                                 \
+	(void)state;                                                                               \
+	assert_refused(&unit, reason, detail)
+
+static void assert_constant(const struct hone_value *value, int64_t constant)
+{
+	assert_int_equal(value->kind, HONE_KIND_SCALAR);
+	assert_true(value->is_known);
+	assert_int_equal(value->constant, constant);
+}
+
+static void assert_unknown(const struct hone_value *value)
+{
+	assert_int_equal(value->kind, HONE_KIND_SCALAR);
+	assert_false(value->is_known);
+}
+
+static void programs_begin_with_context_and_frame(void **state)
+{
+	KINDS(MOV(0, 1), EXIT());
+	assert_int_equal(last[1].kind, HONE_KIND_CTX);
+	assert_int_equal(last[10].kind, HONE_KIND_STACK);
+	assert_int_equal(last[10].constant, 0);
+	assert_int_equal(last[2].kind, HONE_KIND_UNSET);
+	assert_constant(&last[0], 1);
+}
+
+static void packet_fields_are_pointers(void **state)
+{
+	KINDS(LOAD(BPF_W, 2, 1, 0), LOAD(BPF_W, 3, 1, 4), LOAD(BPF_W, 4, 1, 12), MOV_REG(5, 3),
+	      ALU_REG(BPF_SUB, 5, 2), ALU(BPF_ADD, 2, 14), MOV(0, 0), EXIT());
+	assert_int_equal(last[2].kind, HONE_KIND_POINTER);
+	assert_true(last[2].other);
+	assert_int_equal(last[2].maps | last[2].sites, 0);
+	assert_int_equal(last[3].kind, HONE_KIND_POINTER);
+	assert_unknown(&last[4]);
+	assert_unknown(&last[5]);
+	assert_int_equal(kinds->result[0].kind, HONE_KIND_POINTER);
+}
+
+static void tc_packet_fields_are_pointers(void **state)
+{
+	struct bpf_insn insns[] = {LOAD(BPF_W, 2, 1, offsetof(struct __sk_buff, data)),
+				   LOAD(BPF_W, 3, 1, 0), MOV(0, 0), EXIT()};
+	struct hone_unit unit = UNIT(insns, maps);
+	struct hone_kinds *kinds;
+
+	(void)state;
+	unit.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+	kinds = must(&unit);
+	assert_int_equal(kinds->reg[3][2].kind, HONE_KIND_POINTER);
+	assert_unknown(&kinds->reg[3][3]);
+}
+
+static void lookups_carry_map_and_site(void **state)
+{
+	KINDS(LOOKUP_IN(0), MOV_REG(6, 0), LOOKUP_IN(1), MOV_REG(7, 0), ALU(BPF_ADD, 7, 4),
+	      MOV(0, 0), EXIT());
+	assert_int_equal(kinds->n_sites, 2);
+	assert_int_equal(last[6].kind, HONE_KIND_POINTER);
+	assert_int_equal(last[6].maps, 1);
+	assert_int_equal(last[6].sites, 1);
+	assert_false(last[6].other);
+	assert_int_equal(last[7].maps, 2);
+	assert_int_equal(last[7].sites, 2);
+	assert_true(last[7].is_known);
+	assert_int_equal(last[7].constant, 4);
+	assert_int_equal(last[1].kind, HONE_KIND_UNSET);
+}
+
+static void inner_maps_may_be_any_map(void **state)
+{
+	KINDS(LOOKUP_IN(2), JUMP(BPF_JEQ, 0, 0, 4), MOV_REG(1, 0), MOV_REG(2, 10),
+	      ALU(BPF_ADD, 2, -4), LOOKUP(), MOV_REG(6, 0), MOV(0, 0), EXIT());
+	assert_int_equal(last[6].maps, 7);
+	assert_int_equal(last[6].sites, 2);
+}
+
+/* r6: the value of map 0 or, where that is missing, of map 1. */
+static void merges_are_sets(void **state)
+{
+	KINDS(LOOKUP_IN(0), JUMP(BPF_JNE, 0, 0, LOOKUP_IN_INSNS), LOOKUP_IN(1), MOV_REG(6, 0),
+	      MOV(0, 0), EXIT());
+	assert_int_equal(last[6].kind, HONE_KIND_POINTER);
+	assert_int_equal(last[6].maps, 3);
+	assert_int_equal(last[6].sites, 3);
+	assert_false(last[6].other);
+	assert_int_equal(last[6].constant, 0);
+}
+
+static void null_is_a_constant_where_it_was_tested(void **state)
+{
+	KINDS(LOOKUP_IN(0), JUMP(BPF_JNE, 0, 0, 2), MOV_REG(6, 0), EXIT(), MOV(0, 2), EXIT());
+	assert_constant(&kinds->reg[LOOKUP_IN_INSNS + 2][6], 0);
+	assert_int_equal(kinds->reg[LOOKUP_IN_INSNS + 3][0].kind, HONE_KIND_POINTER);
+}
+
+static void null_or_pointer_is_a_pointer(void **state)
+{
+	KINDS(LOOKUP_IN(0), MOV(6, 0), JUMP(BPF_JEQ, 0, 0, 1), MOV_REG(6, 0), MOV(0, 0), EXIT());
+	assert_int_equal(last[6].kind, HONE_KIND_POINTER);
+	assert_int_equal(last[6].sites, 1);
+}
+
+static void number_or_pointer_is_mixed(void **state)
+{
+	KINDS(LOOKUP_IN(0), MOV(6, 1), JUMP(BPF_JEQ, 0, 0, 1), MOV_REG(6, 0), MOV(0, 0), EXIT());
+	assert_int_equal(last[6].kind, HONE_KIND_MIXED);
+	assert_int_equal(last[6].maps, 1);
+}
+
+static void differing_offsets_are_unknown(void **state)
+{
+	KINDS(LOOKUP_IN(0), MOV_REG(6, 0), JUMP(BPF_JEQ, 0, 0, 1), ALU(BPF_ADD, 6, 8), MOV(0, 0),
+	      EXIT());
+	assert_int_equal(last[6].kind, HONE_KIND_POINTER);
+	assert_false(last[6].is_known);
+}
+
+static void map_values_are_pointers(void **state)
+{
+	KINDS(LD_MAP_VALUE(6, 1, 4), MOV(0, 0), EXIT());
+	assert_int_equal(last[6].kind, HONE_KIND_POINTER);
+	assert_int_equal(last[6].maps, 2);
+	assert_int_equal(last[6].constant, 4);
+	assert_true(last[6].other);
+}
+
+static void spills_come_back(void **state)
+{
+	KINDS(LOOKUP_IN(0), STORE_REG(BPF_DW, 10, -8, 0), MOV(0, 7), STORE_REG(BPF_DW, 10, -16, 0),
+	      LOAD(BPF_DW, 6, 10, -8), LOAD(BPF_DW, 7, 10, -16), LOAD(BPF_W, 8, 10, -16), EXIT());
+	assert_int_equal(last[6].sites, 1);
+	assert_constant(&last[7], 7);
+	assert_constant(&last[8], 7);
+}
+
+static void partly_overwritten_spills_are_lost(void **state)
+{
+	KINDS(LOOKUP_IN(0), STORE_REG(BPF_DW, 10, -8, 0), STORE(BPF_B, 10, -5, 0),
+	      LOAD(BPF_DW, 6, 10, -8), MOV(0, 0), EXIT());
+	assert_unknown(&last[6]);
+}
+
+static void words_of_the_stack_are_constants(void **state)
+{
+	KINDS(STORE(BPF_W, 10, -4, 3), STORE(BPF_DW, 10, -16, -1), LOAD(BPF_W, 2, 10, -4),
+	      LOAD(BPF_W, 3, 10, -12), STORE(BPF_H, 10, -4, 3), LOAD(BPF_W, 4, 10, -4), MOV(0, 0),
+	      EXIT());
+	assert_constant(&last[2], 3);
+	assert_constant(&last[3], 0xffffffff);
+	assert_unknown(&last[4]);
+}
+
+static void helpers_overwrite_what_they_fill(void **state)
+{
+	KINDS(STORE(BPF_DW, 10, -8, 1), STORE(BPF_DW, 10, -16, 2), MOV(2, 0), MOV_REG(3, 10),
+	      ALU(BPF_ADD, 3, -8), MOV(4, 8), CALL(BPF_FUNC_xdp_load_bytes),
+	      LOAD(BPF_DW, 2, 10, -8), LOAD(BPF_DW, 3, 10, -16), MOV(0, 0), EXIT());
+	assert_unknown(&last[2]);
+	assert_constant(&last[3], 2);
+	assert_false(kinds->stack_escapes[63]);
+}
+
+static void memory_of_unknown_length_escapes(void **state)
+{
+	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), STORE(BPF_DW, 10, -24, 2), MOV(2, 0),
+	      MOV_REG(3, 10), ALU(BPF_ADD, 3, -16), CALL(BPF_FUNC_xdp_load_bytes),
+	      LOAD(BPF_DW, 2, 10, -8), LOAD(BPF_DW, 3, 10, -24), MOV(0, 0), EXIT());
+	assert_unknown(&last[2]);
+	assert_constant(&last[3], 2);
+	assert_true(kinds->stack_escapes[63] && kinds->stack_escapes[62]);
+	assert_false(kinds->stack_escapes[61]);
+}
+
+static void indexed_stores_clobber_the_frame(void **state)
+{
+	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), ALU(BPF_AND, 4, 7), MOV_REG(3, 10),
+	      ALU_REG(BPF_ADD, 3, 4), STORE(BPF_B, 3, -64, 9), LOAD(BPF_DW, 2, 10, -8), MOV(0, 0),
+	      EXIT());
+	assert_int_equal(last[3].kind, HONE_KIND_STACK);
+	assert_false(last[3].is_known);
+	assert_unknown(&last[2]);
+	assert_true(kinds->stack_escapes[0]);
+}
+
+static void loops_widen_constants(void **state)
+{
+	KINDS(MOV(6, 0), ALU(BPF_ADD, 6, 1), JUMP(BPF_JLT, 6, 10, -2), MOV(0, 0), EXIT());
+	assert_unknown(&last[6]);
+}
+
+static void equality_makes_a_constant(void **state)
+{
+	KINDS(LOAD(BPF_W, 6, 1, 12), JUMP(BPF_JEQ, 6, 5, 2), MOV(0, 0), EXIT(), MOV(0, 1), EXIT());
+	assert_constant(&last[6], 5);
+	assert_unknown(&kinds->reg[3][6]);
+}
+
+static void arithmetic_is_the_machines(void **state)
+{
+	KINDS(MOV(2, -1), ALU32(BPF_ADD, 2, 1), MOV(3, -1), ALU32_REG(BPF_MOV, 3, 3), MOV(4, -8),
+	      ALU(BPF_ARSH, 4, 1), MOV(5, 0x80), INSN(BPF_ALU64 | BPF_MOV | BPF_X, 5, 5, 8, 0),
+	      MOV(6, 1), ALU(BPF_LSH, 6, 40), INSN(BPF_ALU64 | BPF_NEG, 6, 0, 0, 0),
+	      LD_IMM64(7, -1, 1), MOV(8, -8), ALU32(BPF_ARSH, 8, 1), MOV(0, 0), EXIT());
+	assert_constant(&last[2], 0);
+	assert_constant(&last[3], 0xffffffff);
+	assert_constant(&last[4], -4);
+	assert_constant(&last[5], -128);
+	assert_constant(&last[6], -(1ll << 40));
+	assert_constant(&last[7], 0x1ffffffff);
+	assert_constant(&last[8], 0xfffffffc);
+}
+
+static void pointers_cut_to_32_bits_are_numbers(void **state)
+{
+	KINDS(LOAD(BPF_W, 2, 1, 0), ALU32_REG(BPF_MOV, 3, 2), MOV(0, 0), EXIT());
+	assert_unknown(&last[3]);
+}
+
+static void fetching_atomics_give_numbers(void **state)
+{
+	KINDS(LOOKUP_IN(0), JUMP(BPF_JEQ, 0, 0, 3), MOV_REG(6, 0), MOV(7, 1),
+	      ATOMIC(BPF_DW, 6, 0, 7, BPF_ADD | BPF_FETCH), MOV(0, 0), EXIT());
+	assert_unknown(&kinds->result[LOOKUP_IN_INSNS + 3]);
+	assert_int_equal(kinds->result[LOOKUP_IN_INSNS + 3].kind, HONE_KIND_SCALAR);
+}
+
+static void many_sites_become_elsewhere(void **state)
+{
+	struct bpf_insn insns[70 * (LOOKUP_IN_INSNS + 1) + 2];
+	const struct bpf_insn lookup[] = {LOOKUP_IN(0)};
+	struct hone_unit unit = UNIT(insns, maps);
+	struct hone_kinds *kinds;
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 70; i++) {
+		memcpy(&insns[n], lookup, sizeof(lookup));
+		n += sizeof(lookup) / sizeof(lookup[0]);
+	}
+	insns[n++] = MOV_REG(6, 0);
+	insns[n++] = MOV(0, 0);
+	insns[n++] = EXIT();
+	unit.n_insns = (uint32_t)n;
+	kinds = must(&unit);
+	assert_int_equal(kinds->n_sites, 70);
+	assert_int_equal(kinds->reg[n - 1][6].sites, 0);
+	assert_true(kinds->reg[n - 1][6].other);
+}
+
+/* ---- refusals ---- */
+
+static void refuses_registers_that_were_never_set(void **state)
+{
+	REFUSED(HONE_NO_REGISTER_KIND, "instruction 0: r3 was never set", MOV_REG(0, 3), EXIT());
+}
+
+static void refuses_arguments_that_a_call_took(void **state)
+{
+	REFUSED(HONE_NO_REGISTER_KIND, "instruction 5: r1 was never set", LOOKUP_IN(0),
+		LOAD(BPF_W, 0, 1, 0), EXIT());
+}
+
+static void refuses_frame_or_packet(void **state)
+{
+	REFUSED(HONE_NO_REGISTER_KIND, "instruction 4: r2 holds different kinds on different paths",
+		LOAD(BPF_W, 2, 1, 0), LOAD(BPF_W, 3, 1, 12), JUMP(BPF_JEQ, 3, 0, 1), MOV_REG(2, 10),
+		LOAD(BPF_B, 0, 2, -1), EXIT());
+}
+
+static void accepts_conflicts_that_nobody_uses(void **state)
+{
+	KINDS(LOAD(BPF_W, 2, 1, 0), LOAD(BPF_W, 3, 1, 12), JUMP(BPF_JEQ, 3, 0, 1), MOV_REG(2, 10),
+	      MOV(0, 0), EXIT());
+	assert_int_equal(last[2].kind, HONE_KIND_CONFLICT);
+}
+
+static void refuses_numbers_as_addresses(void **state)
+{
+	REFUSED(HONE_NO_REGISTER_KIND, "instruction 1: r2 is used as an address", MOV(2, 64),
+		LOAD(BPF_B, 0, 2, 0), EXIT());
+}
+
+static void refuses_accesses_out_of_the_frame(void **state)
+{
+	REFUSED(HONE_NO_REGISTER_KIND, "instruction 0: r10 points out of the frame",
+		LOAD(BPF_DW, 0, 10, -4), EXIT());
+}
+
+static void refuses_a_lookup_in_no_map(void **state)
+{
+	REFUSED(HONE_NO_REGISTER_KIND, "instruction 3: r1 is not a map", MOV_REG(2, 10),
+		ALU(BPF_ADD, 2, -4), MOV(1, 0), LOOKUP(), EXIT());
+}
+
+static void refuses_other_program_types(void **state)
+{
+	struct bpf_insn insns[] = {MOV(0, 0), EXIT()};
+	struct hone_unit unit = UNIT(insns, maps);
+
+	(void)state;
+	unit.prog_type = BPF_PROG_TYPE_KPROBE;
+	assert_refused(&unit, HONE_NO_PROG_TYPE, "program type 2");
+}
+
+/* ---- real programs ---- */
+
+static const char *const variants[] = {"alw_all", "alw_eth", "alw_ip", "alw_tcp", "alw_udp",
+				       "dny_all", "dny_eth", "dny_ip", "dny_tcp", "dny_udp"};
+
+static void xdp_filter_is_understood(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		struct hone_unit unit;
+		char path[128];
+
+		snprintf(path, sizeof(path), "/usr/lib/x86_64-linux-gnu/bpf/xdpfilt_%s.o",
+			 variants[i]);
+		if (elf_unit_read(path, &unit) != 0)
+			fail_msg("%s: not there; install xdp-tools", path);
+		must(&unit);
+		hone_unit_free(&unit);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(programs_begin_with_context_and_frame),
+		TEST(packet_fields_are_pointers),
+		TEST(tc_packet_fields_are_pointers),
+		TEST(lookups_carry_map_and_site),
+		TEST(inner_maps_may_be_any_map),
+		TEST(merges_are_sets),
+		TEST(null_is_a_constant_where_it_was_tested),
+		TEST(null_or_pointer_is_a_pointer),
+		TEST(number_or_pointer_is_mixed),
+		TEST(differing_offsets_are_unknown),
+		TEST(map_values_are_pointers),
+		TEST(spills_come_back),
+		TEST(partly_overwritten_spills_are_lost),
+		TEST(words_of_the_stack_are_constants),
+		TEST(helpers_overwrite_what_they_fill),
+		TEST(memory_of_unknown_length_escapes),
+		TEST(indexed_stores_clobber_the_frame),
+		TEST(loops_widen_constants),
+		TEST(equality_makes_a_constant),
+		TEST(arithmetic_is_the_machines),
+		TEST(pointers_cut_to_32_bits_are_numbers),
+		TEST(fetching_atomics_give_numbers),
+		TEST(many_sites_become_elsewhere),
+		TEST(refuses_registers_that_were_never_set),
+		TEST(refuses_arguments_that_a_call_took),
+		TEST(refuses_frame_or_packet),
+		TEST(accepts_conflicts_that_nobody_uses),
+		TEST(refuses_numbers_as_addresses),
+		TEST(refuses_accesses_out_of_the_frame),
+		TEST(refuses_a_lookup_in_no_map),
+		TEST(refuses_other_program_types),
+		TEST(xdp_filter_is_understood),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
