@@ -4,6 +4,7 @@
  *
  *   honec --worker                      requests on stdin, results on stdout, until end of file
  *   honec --request F.json [-o F]       one request, one result
+ *   honec -S|--report … FILE.ll         passes on LLVM IR, see golden.c
  *   honec -S|--report … F.ll            passes on LLVM IR, for tests: golden.c
  *
  * A frame is a 4-byte little-endian length and as many bytes of JSON (facts.h). */
@@ -33,6 +34,7 @@ static const char usage_text[] =
 	"usage: honec --worker\n"
 	"       honec --request FILE [-o FILE]\n"
 	"       honec -S|--report [--passes=A,B] [--facts=FILE] FILE.ll\n"
+	"       honec -S|--report [--passes=A,B] [--facts=FILE] FILE.ll\n"
 	"\n"
 	"Compile eBPF programs against facts about their maps.\n"
 	"\n"
@@ -41,6 +43,7 @@ static const char usage_text[] =
 	"  --request FILE  compile the request in FILE\n"
 	"  -o FILE         write the result there instead of to stdout\n"
 	"  -S, --report    run passes on LLVM IR; print the IR, or what was done\n"
+	"  -S, --report    run passes on LLVM IR; print it, or what was done\n"
 	"  --version       print the version\n"
 	"  --help          print this\n";
 
@@ -215,8 +218,8 @@ static int write_frame(const char *text)
 
 static int run_worker(void)
 {
-	char *text, *result;
-	size_t size;
+	char *text = NULL, *result;
+	size_t size = 0;
 	int err;
 
 	while ((err = read_frame(&text, &size)) > 0) {

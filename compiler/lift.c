@@ -143,7 +143,7 @@ int hone_lift(struct hone_ir *ir, const struct hone_lift_input *input, struct ho
 	for (uint32_t i = 0; i < input->code->n_blocks; i++) {
 		if (lift_block(&lifter, i))
 			continue;
-		why->reason = HONE_NO_LIFT;
+		why->reason = HONE_NO_INSN;
 		snprintf(why->detail, sizeof(why->detail), "instruction %u: opcode 0x%02x",
 			 lifter.at, input->code->insns[lifter.at].code);
 		return -ENOTSUP;

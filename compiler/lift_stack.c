@@ -75,8 +75,9 @@ static uint64_t argument_bytes(const struct hone_lifter *lifter, const struct ho
 
 		if (helper->mem[i].mem_arg != arg)
 			continue;
-		if (helper->mem[i].size_arg && size->kind == HONE_KIND_SCALAR && size->is_known &&
-		    size->constant > 0)
+		if (helper->mem[i].size_arg == 0)
+			return helper->mem[i].size;
+		if (size->kind == HONE_KIND_SCALAR && size->is_known && size->constant > 0)
 			return (uint64_t)size->constant;
 	}
 	return 0;
