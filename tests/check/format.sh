@@ -10,8 +10,9 @@ command -v clang-format-19 >/dev/null || {
 }
 
 while read -r file; do
-	(cd "$root" && clang-format-19 --style=file --dry-run -Werror "$file" >/dev/null 2>&1) ||
-		complain "$file" "is not as clang-format-19 writes it"
-done < <(list_files "$root" '*.c' '*.h')
+	complain "$file" "is not as clang-format-19 writes it"
+done < <(cd "$root" && list_files . '*.c' '*.h' |
+	xargs -d '\n' clang-format-19 --style=file --dry-run -Werror 2>&1 |
+	sed -nE 's/^([^:]+):[0-9]+:[0-9]+: error: .*/\1/p' | sort -u)
 
 conclude "format"

@@ -45,8 +45,8 @@ static enum hone_reason checked(void)
 {
 	struct hone_check_result check = {0};
 
-	assert_int_equal(
-		hone_check_image(&filter.unit, &filter.maps, &result.image, &opts, &check), 0);
+	assert_int_equal(hone_check_image(&filter.unit, &filter.maps, &result.image, &opts, &check),
+			 0);
 	if (check.refused != HONE_REWRITTEN)
 		print_message("%s: %s\n", hone_reason_id(check.refused), check.detail);
 	return check.refused;
@@ -172,10 +172,8 @@ static void swapped_map_is_caught(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unbroken_image_is_equal),
-		cmocka_unit_test(wrong_miss_is_caught),
-		cmocka_unit_test(stale_value_is_caught),
-		cmocka_unit_test(lost_count_is_caught),
+		cmocka_unit_test(unbroken_image_is_equal), cmocka_unit_test(wrong_miss_is_caught),
+		cmocka_unit_test(stale_value_is_caught),   cmocka_unit_test(lost_count_is_caught),
 		cmocka_unit_test(swapped_map_is_caught),
 	};
 
