@@ -21,6 +21,8 @@
  * MAP_SHARED with a process that rewrites it in the window, and other abuse by who may write the
  * map anyway.
  *
+ * A map that is put into a map-in-map counts as written: programs of the outer map reach it then.
+ *
  * A map that gets watched while a write to it is under way: the entry kept the map's id, the exit
  * looks again, and raises what the entry could not.
  *
@@ -39,6 +41,7 @@ struct call {
 	__u32 is_open;
 	__u32 scope;
 	__u32 map;		     /* id, or ANY_MAP */
+	__u32 inner;		     /* where map is a map-in-map: what is put into it */
 	__u32 is_settled;	     /* a call of this task was seen from its entry on */
 	struct hone_slot_set raised; /* end is due */
 };
@@ -69,32 +72,40 @@ static __always_inline bool is_shared(struct task_struct *task)
 	return task->files->count.counter != 1 || task->mm->mm_users.counter != 1;
 }
 
-/* Which map a call that starts may write. *why is set with ANY_MAP. */
-static __always_inline __u32 find_written(struct task_struct *task,
-					  const struct hone_watch_control *control,
-					  const struct args *args, enum scope scope,
-					  enum hone_raise_all *why)
+/* Which maps a call that starts may write. *why is set with ANY_MAP. */
+static __always_inline void find_written(struct task_struct *task,
+					 const struct hone_watch_control *control,
+					 const struct args *args, enum scope scope,
+					 struct call *out, enum hone_raise_all *why)
 {
 	struct files_struct *files = task->files;
+	struct bpf_map *map;
 	struct file *file;
 	__u32 fd;
 
+	out->map = ANY_MAP;
 	*why = HONE_RAISE_THREADS;
 	if (is_shared(task) && !is_exempt(task))
-		return ANY_MAP;
+		return;
 
 	*why = HONE_RAISE_UNREADABLE;
 	if (!control->map_fops) /* nothing learnt yet */
-		return ANY_MAP;
-	if (read_fd(args, scope, &fd))
-		return holds_any(files, control) ? ANY_MAP : NO_MAP;
+		return;
+	if (read_fd(args, scope, &fd)) {
+		out->map = holds_any(files, control) ? ANY_MAP : NO_MAP;
+		return;
+	}
 	if (find_file(files, fd, &file))
-		return ANY_MAP;
-	if (scope != SCOPE_RUN)
-		return find_map_of_file(control, file);
-
-	*why = HONE_RAISE_SYSCALL_PROG;
-	return find_map_of_run(control, file);
+		return;
+	if (scope == SCOPE_RUN) {
+		*why = HONE_RAISE_SYSCALL_PROG;
+		out->map = find_map_of_run(control, file);
+		return;
+	}
+	map = map_of_file(control, file);
+	out->map = map ? BPF_CORE_READ(map, id) : NO_MAP;
+	if (map && is_outer(map))
+		out->inner = find_inner(files, control, args);
 }
 
 /* ---- entry ---- */
@@ -105,13 +116,21 @@ static __always_inline void finish(struct call *call)
 	hone_raise(&call->raised, RAISE_END);
 }
 
+/* Slots that depend on what the call may write. */
+static __always_inline void find_slots_of(const struct hone_watch_control *control,
+					  const struct call *call, struct hone_slot_set *out)
+{
+	find_slots(control, call->map, out);
+	if (call->inner != NO_MAP)
+		add_slots(control, call->inner, out);
+}
+
 static __always_inline int enter(const struct args *args, enum scope scope)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct hone_watch_control *control = control_of();
 	enum hone_raise_all why = HONE_RAISE_THREADS;
-	struct hone_slot_set set = {};
-	__u32 map = NO_MAP;
+	struct call now = {.scope = scope, .is_open = 1, .is_settled = 1};
 	struct call *call;
 
 	if (!control)
@@ -120,21 +139,16 @@ static __always_inline int enter(const struct args *args, enum scope scope)
 	if (call && call->is_open) /* its exit could not be recognised */
 		finish(call);
 	if (scope != SCOPE_LOAD && scope != SCOPE_LINK) {
-		map = find_written(task, control, args, scope, &why);
-		find_slots(control, map, &set);
-		if (map == ANY_MAP)
+		find_written(task, control, args, scope, &now, &why);
+		find_slots_of(control, &now, &now.raised);
+		if (now.map == ANY_MAP || now.inner == ANY_MAP)
 			count_all(control, why);
-		hone_raise(&set, RAISE_BEGIN);
+		hone_raise(&now.raised, RAISE_BEGIN);
 	}
-	if (!call) { /* begin stays ahead of end; hone_watch_healthy() tells */
+	if (call)
+		*call = now;
+	else /* begin stays ahead of end; hone_watch_healthy() tells */
 		__sync_fetch_and_add(&control->n_unpaired, 1);
-		return 0;
-	}
-	call->scope = scope;
-	call->map = map;
-	call->raised = set;
-	call->is_settled = 1;
-	call->is_open = 1;
 	return 0;
 }
 
@@ -160,7 +174,7 @@ static __always_inline void finish_write(struct hone_watch_control *control, str
 {
 	struct hone_slot_set late;
 
-	find_slots(control, call->map, &late);
+	find_slots_of(control, call, &late);
 	for (__u32 word = 0; word < HONE_SLOT_WORDS; word++)
 		late.words[word] &= ~call->raised.words[word];
 	hone_raise(&late, RAISE_BEGIN | RAISE_END);
@@ -174,7 +188,7 @@ static __always_inline void raise_held(struct hone_watch_control *control, struc
 	struct bpf_prog_aux *aux = BPF_CORE_READ(prog, aux);
 	__u32 n = BPF_CORE_READ(aux, used_map_cnt);
 	struct bpf_map **maps = BPF_CORE_READ(aux, used_maps);
-	struct hone_slot_set all = {}, set;
+	struct hone_slot_set all = {};
 
 	for (__u32 i = 0; i < USED_MAPS_MAX && i < n; i++) {
 		struct bpf_map *map = NULL;
@@ -183,9 +197,7 @@ static __always_inline void raise_held(struct hone_watch_control *control, struc
 			raise_all(control, HONE_RAISE_UNREADABLE);
 			return;
 		}
-		find_slots(control, BPF_CORE_READ(map, id), &set);
-		for (__u32 word = 0; word < HONE_SLOT_WORDS; word++)
-			all.words[word] |= set.words[word];
+		add_slots(control, BPF_CORE_READ(map, id), &all);
 	}
 	hone_raise(&all, RAISE_BEGIN | RAISE_END);
 }

@@ -20,6 +20,7 @@ enum {
 enum {
 	ATTR_FD_SINGLE = 0, /* offsets of the fd in union bpf_attr */
 	ATTR_FD_BATCH = 36,
+	ATTR_VALUE = 16,    /* of the value's address, in single updates */
 	FDS_MAX = 1 << 20,  /* of a table that is searched */
 	USED_MAPS_MAX = 64, /* kernel: MAX_USED_MAPS */
 };
@@ -104,14 +105,42 @@ static __always_inline long find_file(struct files_struct *files, __u32 fd, stru
 	return bpf_probe_read_kernel(file, sizeof(*file), fdt->fd + fd);
 }
 
-static __always_inline __u32 find_map_of_file(const struct hone_watch_control *control,
-					      struct file *file)
+/* The map behind a file, if the file may write it. */
+static __always_inline struct bpf_map *map_of_file(const struct hone_watch_control *control,
+						   struct file *file)
+{
+	if (!file || (__u64)BPF_CORE_READ(file, f_op) != control->map_fops)
+		return NULL;
+	if (!((__u64)BPF_CORE_READ(file, f_mode) & control->write_modes))
+		return NULL;
+	return BPF_CORE_READ(file, private_data);
+}
+
+static __always_inline bool is_outer(struct bpf_map *map)
+{
+	__u32 type = BPF_CORE_READ(map, map_type);
+
+	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
+}
+
+/* The map that an update puts into a map-in-map: programs that hold the outer one reach it then. */
+static __always_inline __u32 find_inner(struct files_struct *files,
+					const struct hone_watch_control *control,
+					const struct args *args)
 {
 	struct bpf_map *map;
+	struct file *file;
+	__u64 value;
+	__u32 fd;
 
-	if (!file || (__u64)BPF_CORE_READ(file, f_op) != control->map_fops)
+	if ((args->cmd & 0xffff) == BPF_MAP_UPDATE_BATCH)
+		return ANY_MAP;
+	if ((args->cmd & 0xffff) != BPF_MAP_UPDATE_ELEM || args->size < ATTR_VALUE + sizeof(value))
 		return NO_MAP;
-	if (!((__u64)BPF_CORE_READ(file, f_mode) & control->write_modes))
+	if (bpf_probe_read_user(&value, sizeof(value), (void *)(args->attr + ATTR_VALUE)) ||
+	    bpf_probe_read_user(&fd, sizeof(fd), (void *)value) || find_file(files, fd, &file))
+		return ANY_MAP;
+	if (!file || (__u64)BPF_CORE_READ(file, f_op) != control->map_fops)
 		return NO_MAP;
 	map = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(map, id);

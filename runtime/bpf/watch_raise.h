@@ -125,16 +125,29 @@ static __always_inline struct hone_watch_control *control_of(void)
 	return bpf_map_lookup_elem(&hone_control, &zero);
 }
 
-/* Slots that depend on a map. */
+/* Slots that depend on a map; NULL if none does. */
+static __always_inline const struct hone_slot_set *
+slots_of(const struct hone_watch_control *control, __u32 map)
+{
+	if (map == ANY_MAP)
+		return &control->in_use;
+	return map == NO_MAP ? NULL : bpf_map_lookup_elem(&hone_watched, &map);
+}
+
+static __always_inline void add_slots(const struct hone_watch_control *control, __u32 map,
+				      struct hone_slot_set *to)
+{
+	const struct hone_slot_set *set = slots_of(control, map);
+
+	for (__u32 word = 0; set && word < HONE_SLOT_WORDS; word++)
+		to->words[word] |= set->words[word];
+}
+
 static __always_inline void find_slots(const struct hone_watch_control *control, __u32 map,
 				       struct hone_slot_set *out)
 {
-	const struct hone_slot_set *set = NULL;
+	const struct hone_slot_set *set = slots_of(control, map);
 
-	if (map == ANY_MAP)
-		set = &control->in_use;
-	else if (map != NO_MAP)
-		set = bpf_map_lookup_elem(&hone_watched, &map);
 	if (set)
 		*out = *set;
 	else

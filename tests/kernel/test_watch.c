@@ -134,6 +134,25 @@ static int do_update_through_read_only_fd(struct fixture *f)
 	return fd < 0 || fixture_update((int)fd, 1, 3) != -EPERM;
 }
 
+/* Programs that hold the outer map reach the inner one from then on. */
+static int put_into_outer(int map)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = (uint32_t)map);
+	int outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "outer", 4, 4, 1, &opts);
+
+	return outer < 0 || fixture_update(outer, 0, (uint32_t)map);
+}
+
+static int do_put_into_outer(struct fixture *f)
+{
+	return put_into_outer(f->map);
+}
+
+static int do_put_other_into_outer(struct fixture *f)
+{
+	return put_into_outer(f->other);
+}
+
 static const struct {
 	const char *what;
 	int (*act)(struct fixture *fx);
@@ -149,6 +168,8 @@ static const struct {
 	{"update through dup", do_update_through_dup, 1},
 	{"update by id", do_update_by_id, 1},
 	{"update with a short attr", do_update_with_short_attr, 1},
+	{"put into a map-in-map", do_put_into_outer, 1},
+	{"put another into a map-in-map", do_put_other_into_outer, 0},
 	{"update of another map", do_update_of_other, 0},
 	{"lookup", do_lookup, 0},
 	{"lookup batch", do_lookup_batch, 0},
