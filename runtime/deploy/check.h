@@ -11,6 +11,9 @@ struct hone_check_opts {
 	uint32_t n_packets;
 	uint32_t batch; /* maps are compared after each batch of so many packets */
 	uint64_t seed;
+	bool is_unguarded; /* an image without guard (HONE_REQUEST_COVER) */
+	uint8_t *table;	   /* image->table_bytes, filled with the table as it is afterwards; may be
+			      NULL */
 };
 
 struct hone_check_result {
@@ -22,9 +25,15 @@ struct hone_check_result {
 
 /* hone_check_image() - unit against image.
  *
- * maps: the unit's own, read and not changed; borrowed. Packets: random bytes, header-aware
- * mutations, addresses and ports out of the maps' keys (and their neighbours), all lengths from
- * 14 to 1514. Opens nothing that outlives it. Returns 0 with *out, or -errno if it could not be
+ * maps: the unit's own, read and not changed; borrowed. They must still be what the image was
+ *       built for: after a difference the caller asks the epochs first. Packets: random bytes,
+ *       header-aware mutations, addresses and ports out of the maps' keys (and their
+ *       neighbours), all lengths from 14 to 1514 (packets.h). Most are run with the guard
+ *       valid, when the image may pass none on; the last ones with it broken, when it must pass
+ *       on all.
+ *
+ * Not compared: events in rings, the target of a redirect. Opens nothing that outlives it. The
+ * calling thread is kept on one CPU meanwhile. Returns 0 with *out, or -errno if it could not be
  * run (what could not be copied is a refusal, not an error). */
 int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 		     const struct hone_image *image, const struct hone_check_opts *opts,

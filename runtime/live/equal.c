@@ -173,18 +173,24 @@ static int describe_difference(struct walk *walk, const struct difference *diffe
 	return IS_DIFFERENT;
 }
 
+int hone_map_equal(const struct hone_map *map, int a_fd, int b_fd, char *detail)
+{
+	struct walk walk = {.map = map, .fn = describe_difference, .detail = detail};
+	int result = walk_any(&walk, a_fd, b_fd);
+
+	if (result == IS_DIFFERENT)
+		return 0;
+	return result ? result : 1;
+}
+
 int hone_maps_equal(const struct hone_unit *unit, const struct hone_maps *a,
 		    const struct hone_maps *b, char *detail)
 {
-	for (uint32_t i = 0; i < unit->n_maps; i++) {
-		struct walk walk = {
-			.map = &unit->maps[i], .fn = describe_difference, .detail = detail};
-		int result = walk_any(&walk, a->fd[i], b->fd[i]);
+	int result = 1;
 
-		if (result)
-			return result == IS_DIFFERENT ? 0 : result;
-	}
-	return 1;
+	for (uint32_t i = 0; i < unit->n_maps && result == 1; i++)
+		result = hone_map_equal(&unit->maps[i], a->fd[i], b->fd[i], detail);
+	return result;
 }
 
 /* ---- copy ---- */

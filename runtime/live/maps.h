@@ -34,7 +34,8 @@ int hone_maps_copy(const struct hone_unit *unit, const struct hone_maps *from,
 		   const struct hone_maps *to);
 
 /* hone_maps_equal() - compare contents. Returns 1, 0 (detail names map, key and both values in
- * hex), or -errno. */
+ * hex), or -errno. hone_map_equal() - one map only. */
+int hone_map_equal(const struct hone_map *map, int a_fd, int b_fd, char *detail);
 int hone_maps_equal(const struct hone_unit *unit, const struct hone_maps *a,
 		    const struct hone_maps *b, char *detail);
 

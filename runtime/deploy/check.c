@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+/* check: run an original and its image on the same packets, each on its own copy of all maps.
+ *
+ * When:  before an image may meet packets, and by `hone diff`.
+ * Does:  three runs per packet: original on A, image on B, original on C. A against B is the
+ *        question; A against C tells, once they differ, whether the original agrees with itself.
+ * Not:   deciding what happens then.
+ * Verdict and bytes are compared per packet, maps after each batch. */
+#include "runtime/deploy/check.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/bpf/abi.h"
+#include "runtime/common/cleanup.h"
+#include "runtime/common/log.h"
+#include "runtime/deploy/compare.h"
+#include "runtime/deploy/packets.h"
+#include "runtime/deploy/sandbox.h"
+
+enum {
+	OUT_BYTES = 8192,
+	BROKEN_SHARE = 16,     /* one packet in so many is run with the guard broken */
+	CONTROL_PACKETS = 512, /* after a difference: does the original differ from itself? */
+	DEFAULT_BATCH = 1000,
+};
+
+/* What a program made of a packet. */
+struct outcome {
+	uint32_t verdict, size;
+	uint8_t bytes[OUT_BYTES];
+};
+
+struct check {
+	const struct hone_unit *unit;
+	const struct hone_check_opts *opts;
+	struct hone_maps a, b, c;
+	struct hone_sandbox sandbox; /* on b */
+	struct hone_loaded original_a, original_c;
+	struct hone_compare *compare_ab;
+	struct hone_packets *packets;
+	struct hone_packet packet;
+	struct outcome of_a, of_b, of_c;
+	struct hone_check_result result;
+};
+
+static int run_packet(int prog_fd, const struct hone_packet *packet, struct outcome *out)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->bytes, .data_size_in = packet->size,
+		    .data_out = out->bytes, .data_size_out = sizeof(out->bytes), .repeat = 1);
+
+	if (bpf_prog_test_run_opts(prog_fd, &opts))
+		return -errno;
+	out->verdict = opts.retval;
+	out->size = opts.data_size_out;
+	return 0;
+}
+
+static bool is_same(const struct outcome *a, const struct outcome *b)
+{
+	return a->verdict == b->verdict && a->size == b->size &&
+	       memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static void refuse(struct check *check, enum hone_reason reason)
+{
+	check->result.refused = reason;
+}
+
+/* ---- after a difference ---- */
+
+/* Maps first: they remember. Then more packets, to catch what differs only sometimes. */
+static int is_deterministic(struct check *check, bool *out)
+{
+	int equal = hone_maps_equal(check->unit, &check->a, &check->c, check->result.detail);
+
+	for (uint32_t i = 0; equal == 1 && i < CONTROL_PACKETS; i++) {
+		int err;
+
+		hone_packets_next(check->packets, &check->packet);
+		err = run_packet(check->original_a.fd, &check->packet, &check->of_a);
+		if (!err)
+			err = run_packet(check->original_c.fd, &check->packet, &check->of_c);
+		if (err)
+			return err;
+		if (!is_same(&check->of_a, &check->of_c)) {
+			snprintf(check->result.detail, HONE_DETAIL_LEN,
+				 "verdict or bytes of equal packets, seed %llu",
+				 (unsigned long long)check->opts->seed);
+			equal = 0;
+		}
+	}
+	if (equal == 1)
+		equal = hone_maps_equal(check->unit, &check->a, &check->c, check->result.detail);
+	if (equal < 0)
+		return equal;
+	*out = equal == 1;
+	return 0;
+}
+
+/* The difference is in result.detail, and stays there if the original is deterministic. */
+static int judge_difference(struct check *check)
+{
+	char difference[HONE_DETAIL_LEN];
+	bool deterministic;
+	int err;
+
+	memcpy(difference, check->result.detail, sizeof(difference));
+	err = is_deterministic(check, &deterministic);
+	if (err)
+		return err;
+	refuse(check, deterministic ? HONE_CHECK_MISMATCH : HONE_CHECK_NONDETERMINISTIC);
+	if (deterministic)
+		memcpy(check->result.detail, difference, sizeof(difference));
+	return 0;
+}
+
+static void describe_packet(struct check *check)
+{
+	char *detail = check->result.detail;
+	int at = snprintf(detail, HONE_DETAIL_LEN,
+			  "packet of %u bytes: %u (%u bytes), image %u (%u): ", check->packet.size,
+			  check->of_a.verdict, check->of_a.size, check->of_b.verdict,
+			  check->of_b.size);
+
+	for (uint32_t i = 0; i < check->packet.size && at + 3 < HONE_DETAIL_LEN; i++)
+		at += snprintf(detail + at, 3, "%02x", check->packet.bytes[i]);
+}
+
+/* ---- the run ---- */
+
+static void count_verdict(struct check *check)
+{
+	const uint32_t n = sizeof(check->result.n_verdicts) / sizeof(check->result.n_verdicts[0]);
+	uint32_t verdict = check->of_a.verdict;
+
+	check->result.n_verdicts[verdict < n ? verdict : n - 1]++;
+	check->result.n_packets++;
+}
+
+static int run_one(struct check *check)
+{
+	const struct hone_packet *packet = &check->packet;
+	int err;
+
+	hone_packets_next(check->packets, &check->packet);
+	err = run_packet(check->original_a.fd, packet, &check->of_a);
+	if (!err)
+		err = run_packet(check->sandbox.image.fd, packet, &check->of_b);
+	if (!err)
+		err = run_packet(check->original_c.fd, packet, &check->of_c);
+	if (err)
+		return hone_log_err(err, "%s: cannot run a packet of %u bytes", check->unit->name,
+				    packet->size);
+	count_verdict(check);
+	if (is_same(&check->of_a, &check->of_b))
+		return 0;
+	describe_packet(check);
+	return judge_difference(check);
+}
+
+static int compare_maps(struct check *check, bool all_cpus)
+{
+	int equal;
+
+	if (all_cpus)
+		equal = hone_maps_equal(check->unit, &check->a, &check->b, check->result.detail);
+	else
+		equal = hone_compare_equal(check->compare_ab, check->result.detail);
+	if (equal < 0)
+		return equal;
+	return equal ? 0 : judge_difference(check);
+}
+
+static int run_batches(struct check *check, uint32_t n_packets)
+{
+	uint32_t batch = check->opts->batch ? check->opts->batch : DEFAULT_BATCH;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && !check->result.refused && i < n_packets; i++) {
+		err = run_one(check);
+		if (!err && !check->result.refused && (i + 1) % batch == 0)
+			err = compare_maps(check, false);
+	}
+	if (!err && !check->result.refused)
+		err = compare_maps(check, true);
+	return err;
+}
+
+/* How many packets has the image passed on to the original since `before`? */
+static int expect_fallbacks(struct check *check, uint64_t expected)
+{
+	uint64_t n;
+	int err = hone_sandbox_count(&check->sandbox, HONE_COUNT_FALLBACK, &n);
+
+	if (err || check->result.refused || n == expected)
+		return err;
+	refuse(check, HONE_CHECK_MISMATCH);
+	snprintf(check->result.detail, HONE_DETAIL_LEN,
+		 "guard: %llu packets were passed on to the original, not %llu",
+		 (unsigned long long)n, (unsigned long long)expected);
+	return 0;
+}
+
+static int run_all(struct check *check)
+{
+	uint32_t n_broken = check->opts->is_unguarded ? 0 : check->opts->n_packets / BROKEN_SHARE;
+	int err = run_batches(check, check->opts->n_packets - n_broken);
+
+	if (err || check->opts->is_unguarded)
+		return err;
+	err = expect_fallbacks(check, 0);
+	if (err || check->result.refused)
+		return err;
+	err = hone_sandbox_break_guard(&check->sandbox);
+	if (!err)
+		err = run_batches(check, n_broken);
+	return err ? err : expect_fallbacks(check, n_broken);
+}
+
+/* ---- set-up ---- */
+
+/* B and C are copies of A, so that the three are equal whatever happens to the unit's maps. */
+static int clone_maps(struct check *check, const struct hone_maps *maps)
+{
+	int err = hone_maps_clone(check->unit, maps, &check->a, check->result.detail);
+
+	if (!err)
+		err = hone_maps_clone(check->unit, &check->a, &check->b, check->result.detail);
+	if (!err)
+		err = hone_maps_clone(check->unit, &check->a, &check->c, check->result.detail);
+	return err;
+}
+
+static int load_programs(struct check *check, const struct hone_image *image)
+{
+	char *log = check->result.detail;
+	int err = hone_sandbox_open(check->unit, &check->b, image, &check->sandbox, log);
+
+	if (err)
+		return err;
+	if (check->sandbox.image.fd < 0) {
+		refuse(check, HONE_CHECK_VERIFIER);
+		return 0;
+	}
+	err = hone_load_original(check->unit, &check->a, &check->original_a, log);
+	if (!err)
+		err = hone_load_original(check->unit, &check->c, &check->original_c, log);
+	if (!err)
+		err = hone_compare_new(check->unit, &check->a, &check->b, &check->compare_ab);
+	return err;
+}
+
+static int read_table(const struct check *check)
+{
+	__u32 zero = 0;
+
+	if (!check->opts->table)
+		return 0;
+	return bpf_map_lookup_elem(check->sandbox.table_fd, &zero, check->opts->table) ? -errno : 0;
+}
+
+static int check_on_one_cpu(struct check *check, const struct hone_maps *maps,
+			    const struct hone_image *image)
+{
+	int err = clone_maps(check, maps);
+
+	if (err == -ENOTSUP) {
+		refuse(check, HONE_CHECK_NOT_CLONED);
+		return 0;
+	}
+	if (err)
+		return hone_log_err(err, "%s: cannot copy the maps: %s", check->unit->name,
+				    check->result.detail);
+	err = load_programs(check, image);
+	if (err || check->result.refused)
+		return err;
+	err = hone_packets_new(check->unit, &check->a, check->opts->seed, &check->packets);
+	if (!err)
+		err = run_all(check);
+	return err ? err : read_table(check);
+}
+
+static void check_free(struct check *check)
+{
+	hone_packets_free(&check->packets);
+	hone_compare_free(&check->compare_ab);
+	hone_sandbox_close(&check->sandbox);
+	if (check->original_a.fd >= 0)
+		close(check->original_a.fd);
+	if (check->original_c.fd >= 0)
+		close(check->original_c.fd);
+	hone_maps_close(&check->a);
+	hone_maps_close(&check->b);
+	hone_maps_close(&check->c);
+	free(check);
+}
+
+int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
+		     const struct hone_image *image, const struct hone_check_opts *opts,
+		     struct hone_check_result *out)
+{
+	struct check *check = calloc(1, sizeof(*check));
+	cpu_set_t was;
+	int err;
+
+	if (!check)
+		return -ENOMEM;
+	check->unit = unit;
+	check->opts = opts;
+	check->sandbox = (struct hone_sandbox)HONE_SANDBOX_EMPTY;
+	check->original_a.fd = check->original_c.fd = -1;
+	err = hone_cpu_pin(&was);
+	if (!err) {
+		err = check_on_one_cpu(check, maps, image);
+		hone_cpu_unpin(&was);
+	}
+	if (!err) {
+		if (!check->result.refused)
+			check->result.detail[0] = '\0';
+		*out = check->result;
+	}
+	check_free(check);
+	return err;
+}
