@@ -34,10 +34,12 @@ static struct hone_word word_of(const struct hone_value *value, int64_t offset, 
 static void store_stack(struct hone_state *state, int64_t offset, uint64_t bytes,
 			const struct hone_value *value)
 {
-	int64_t start = offset + HONE_STACK_BYTES, end = start + (int64_t)bytes;
+	int64_t start, end;
 
 	if (!is_in_frame(offset, bytes) || bytes == 0)
 		return;
+	start = offset + HONE_STACK_BYTES;
+	end = start + (int64_t)bytes;
 	for (int64_t slot = start / 8; slot <= (end - 1) / 8; slot++)
 		state->stack[slot] = hone_value_scalar();
 	for (int64_t word = start / 4; word <= (end - 1) / 4; word++)
@@ -67,10 +69,11 @@ static void store_somewhere(struct hone_state *state, int64_t offset)
 
 static struct hone_value load_stack(const struct hone_state *state, int64_t offset, uint64_t bytes)
 {
-	int64_t start = offset + HONE_STACK_BYTES;
+	int64_t start;
 
 	if (!is_in_frame(offset, bytes))
 		return hone_value_scalar();
+	start = offset + HONE_STACK_BYTES;
 	if (bytes == 8 && start % 8 == 0 && state->stack[start / 8].kind != HONE_KIND_UNSET)
 		return state->stack[start / 8];
 	if (bytes == 4 && start % 4 == 0 && state->word[start / 4].is == HONE_WORD_KNOWN)
