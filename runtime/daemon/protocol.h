@@ -64,9 +64,6 @@ uint8_t *hone_frame_text(const char *text, size_t size, size_t *frame_size);
 __attribute__((format(printf, 3, 4))) json_t *
 hone_error(enum hone_exit code, enum hone_reason reason, const char *format, ...);
 
-/* hone_exit_of() - the exit code that a refusal becomes. */
-enum hone_exit hone_exit_of(enum hone_reason reason);
-
 /* hone_socket_call() - one request, one reply.
  *
  * netns_fd:   sent along; -1: none

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -323,5 +324,23 @@ int hone_expected_get(int table_fd, uint64_t *epoch)
 		return hone_log_err(-errno, "table: cannot map it");
 	*epoch = __atomic_load_n(expected, __ATOMIC_SEQ_CST);
 	munmap(expected, sizeof(*expected));
+	return 0;
+}
+
+int hone_counts_read(int counts_fd, uint64_t *counts)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ uint64_t *values =
+		n_cpus > 0 ? calloc((size_t)n_cpus, sizeof(*values)) : NULL;
+
+	if (!values)
+		return n_cpus < 0 ? n_cpus : -ENOMEM;
+	for (uint32_t i = 0; i < HONE_COUNT_N; i++) {
+		if (bpf_map_lookup_elem(counts_fd, &i, values))
+			return -errno;
+		counts[i] = 0;
+		for (int cpu = 0; cpu < n_cpus; cpu++)
+			counts[i] += values[cpu];
+	}
 	return 0;
 }

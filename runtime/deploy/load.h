@@ -51,4 +51,7 @@ int hone_load_image(const struct hone_unit *unit, const struct hone_image *image
 int hone_expected_set(int table_fd, uint64_t epoch);
 int hone_expected_get(int table_fd, uint64_t *epoch);
 
+/* hone_counts_read() - a unit's counters, summed over CPUs: counts[HONE_COUNT_N]. */
+int hone_counts_read(int counts_fd, uint64_t *counts);
+
 #endif

@@ -21,6 +21,15 @@ struct hone_deployment {
 	uint32_t root_id, image_id;
 };
 
+/* Nothing pinned, nothing open: what hone_deploy_close() leaves alone. */
+#define HONE_DEPLOYMENT_EMPTY                                                                      \
+	{.original_fd = -1,                                                                        \
+	 .slots_fd = -1,                                                                           \
+	 .counts_fd = -1,                                                                          \
+	 .root_fd = -1,                                                                            \
+	 .image_fd = -1,                                                                           \
+	 .table_fd = -1}
+
 /* hone_deploy_new() - pin the original, a new PROG_ARRAY (with the original in place) and the
  * counters. Nothing that packets meet changes. -EEXIST: dir is in use. */
 int hone_deploy_new(const char *dir, const struct hone_target *target, uint32_t slot,

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/* attach: from a target to a session, and which session a target means.
+ *
+ * Refuses what was not captured or is not what was captured. Nothing that packets meet changes
+ * here: the session's first event does that, much later. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/common/cleanup.h"
+#include "runtime/common/log.h"
+#include "runtime/common/sys.h"
+#include "runtime/daemon/daemon.h"
+#include "runtime/daemon/netns.h"
+#include "runtime/daemon/protocol.h"
+#include "runtime/daemon/session.h"
+
+struct hone_session *hone_daemon_at(struct hone_daemon *daemon, uint32_t ifindex, uint64_t netns)
+{
+	struct hone_session *session = daemon->sessions;
+
+	while (session && (session->target.ifindex != ifindex || session->target.netns != netns))
+		session = session->next;
+	return session;
+}
+
+static struct hone_session *find_by_program(struct hone_daemon *daemon, uint32_t prog_id)
+{
+	struct hone_session *session = daemon->sessions;
+
+	while (session && session->unit.prog_id != prog_id && session->deploy.root_id != prog_id)
+		session = session->next;
+	return prog_id ? session : NULL;
+}
+
+static uint32_t pinned_program(const char *path)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_prog_info info;
+
+	return fd >= 0 && !hone_prog_info(fd, &info) ? info.id : 0;
+}
+
+struct hone_session *hone_daemon_find(struct hone_daemon *daemon, const char *text, int netns_fd)
+{
+	uint64_t netns = hone_netns_inode(netns_fd);
+	struct hone_session *session = daemon->sessions;
+
+	if (strncmp(text, "id:", 3) == 0)
+		return find_by_program(daemon, (uint32_t)strtoul(text + 3, NULL, 10));
+	if (strchr(text, '/'))
+		return find_by_program(daemon, pinned_program(text));
+	while (session &&
+	       (session->target.netns != netns || strcmp(session->target.ifname, text) != 0))
+		session = session->next;
+	return session;
+}
+
+int hone_daemon_slot(const struct hone_daemon *daemon)
+{
+	bool is_used[HONE_SLOT_N] = {false};
+
+	for (const struct hone_session *s = daemon->sessions; s; s = s->next)
+		is_used[s->slot] = true;
+	for (uint32_t i = 0; i < daemon->store.n_choices; i++)
+		if (!daemon->store.choices[i].is_detached)
+			is_used[daemon->store.choices[i].slot] = true;
+	for (int slot = 0; slot < HONE_SLOT_N; slot++)
+		if (!is_used[slot])
+			return slot;
+	return -ENOSPC;
+}
+
+int hone_daemon_save(struct hone_daemon *daemon, const struct hone_session *session)
+{
+	const struct hone_generation *image =
+		session->candidate.exists ? &session->candidate : &session->live;
+
+	return hone_store_put(&daemon->store,
+			      &(struct hone_choice){
+				      .target = session->target,
+				      .prog_id = session->unit.prog_id,
+				      .slot = session->slot,
+				      .level = session->level,
+				      .is_paused = session->is_paused,
+				      .image_id = image->exists ? image->prog_id : 0,
+				      .image_level = image->level,
+				      .generation = session->generation,
+			      });
+}
+
+/* A deep copy of what was captured, verified against the running program. */
+static int copy_unit(const struct hone_program *program, struct hone_unit *out, char *detail)
+{
+	_cleanup_free_ char *text = NULL;
+	int err = hone_unit_encode(&program->unit, &text);
+
+	if (!err)
+		err = hone_unit_decode(text, strlen(text), out, detail);
+	if (err)
+		return err;
+	err = hone_unit_verify(out, detail);
+	if (err)
+		hone_unit_free(out);
+	return err;
+}
+
+static int refuse(json_t **error, int err, enum hone_reason reason, const char *ifname,
+		  const char *detail)
+{
+	*error = hone_error(HONE_EXIT_FAILED, reason, "%s: %s%s%s", ifname,
+			    hone_reason_text(reason), detail[0] ? ": " : "", detail);
+	return err;
+}
+
+static int open_unit(struct hone_daemon *daemon, const struct hone_target *target,
+		     struct hone_unit *unit, struct hone_maps *maps, json_t **error)
+{
+	struct hone_program *program = hone_programs_find(daemon->programs, target->prog_id);
+	char detail[HONE_DETAIL_LEN] = "";
+	int err;
+
+	if (!program)
+		return refuse(error, -ENOENT, HONE_NO_CAPTURE, target->ifname, detail);
+	if (program->refused != HONE_REWRITTEN)
+		return refuse(error, -ENOTSUP, program->refused, target->ifname, program->detail);
+	err = copy_unit(program, unit, detail);
+	if (err)
+		return refuse(error, err, HONE_NO_CAPTURE_DIFFERS, target->ifname, detail);
+	err = hone_maps_open(unit, maps);
+	if (err) {
+		hone_unit_free(unit);
+		return refuse(error, err, HONE_NO_MAP_GONE, target->ifname, strerror(-err));
+	}
+	return 0;
+}
+
+int hone_daemon_attach(struct hone_daemon *daemon, const struct hone_target *target,
+		       unsigned int level, struct hone_session **out, json_t **error)
+{
+	struct hone_session *session;
+	struct hone_maps maps = HONE_MAPS_EMPTY;
+	struct hone_unit unit = {0};
+	int slot = hone_daemon_slot(daemon);
+	int err;
+
+	if (slot < 0)
+		return refuse(error, slot, HONE_NO_SLOT, target->ifname, "");
+	err = open_unit(daemon, target, &unit, &maps, error);
+	if (err)
+		return err;
+	err = hone_session_new(daemon, target, &unit, &maps, (uint32_t)slot, &session);
+	if (err) {
+		hone_maps_close(&maps);
+		hone_unit_free(&unit);
+		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err));
+	}
+	session->level = level;
+	err = hone_daemon_save(daemon, session);
+	if (err) {
+		hone_session_free(&session);
+		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err));
+	}
+	hone_log_info("%s: %s: attached at level %u", target->ifname, session->unit.name, level);
+	hone_session_event(session, HONE_EVENT_BEGIN);
+	*out = session;
+	return 0;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* verbs: what a client can ask for, one row each. Answers at once: what takes longer shows in
+ * `status`, where a client that wants to wait looks for "settled". */
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/common/cleanup.h"
+#include "runtime/common/log.h"
+#include "runtime/daemon/daemon.h"
+#include "runtime/daemon/netns.h"
+#include "runtime/daemon/protocol.h"
+#include "runtime/daemon/session.h"
+
+/* One request, decoded. */
+struct request {
+	struct hone_daemon *daemon;
+	const char *target; /* NULL: none given */
+	json_int_t level;   /* -1: none given */
+	int netns_fd;
+	struct hone_session *session; /* of target, where the verb needs one */
+};
+
+static json_t *with_unit(const struct hone_session *session)
+{
+	return json_pack("{s:b,s:o}", "ok", 1, "unit", hone_session_status(session));
+}
+
+static json_t *ok(void)
+{
+	return json_pack("{s:b}", "ok", 1);
+}
+
+/* The operator's choice is on disk before it takes effect. */
+static json_t *save_failed(const struct request *request, int err)
+{
+	return hone_error(HONE_EXIT_FAILED, HONE_NO_KERNEL_OBJECT, "%s: state directory: %s",
+			  request->target, strerror(-err));
+}
+
+/* ---- attach, detach ---- */
+
+static json_t *resolve_failed(const struct request *request, int err)
+{
+	const char *text = request->target;
+
+	switch (err) {
+	case -EINVAL:
+		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN,
+				  "%s: not an interface, id:N or the pin of a program", text);
+	case -ENODEV:
+		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN, "%s: no such interface", text);
+	case -ENOENT:
+		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN,
+				  "%s: no such program, or nothing is attached there", text);
+	case -EMLINK:
+		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN,
+				  "%s: attached more than once: name an interface", text);
+	case -ENOTSUP:
+		return hone_error(HONE_EXIT_FAILED, HONE_NO_PROG_TYPE,
+				  "%s: not an XDP program that runs in software", text);
+	default:
+		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN, "%s: %s", text, strerror(-err));
+	}
+}
+
+static json_t *set_level(struct request *request, unsigned int level, bool resume)
+{
+	struct hone_session *session = request->session;
+	bool was_paused = session->is_paused;
+	unsigned int was_level = session->level;
+	int err;
+
+	session->level = level;
+	session->is_paused = was_paused && !resume;
+	err = hone_daemon_save(request->daemon, session);
+	if (err) {
+		session->level = was_level;
+		session->is_paused = was_paused;
+		return save_failed(request, err);
+	}
+	if (was_paused && resume)
+		hone_session_event(session, HONE_EVENT_RESUME);
+	else if (level != was_level || session->state == HONE_STATE_REFUSED)
+		hone_session_event(session, HONE_EVENT_LEVEL);
+	return with_unit(session);
+}
+
+static void end_session(struct hone_session *session, enum hone_end why)
+{
+	session->end = why;
+	hone_session_event(session, HONE_EVENT_END);
+}
+
+static json_t *do_attach(struct request *request)
+{
+	struct hone_daemon *daemon = request->daemon;
+	unsigned int level = request->level < 0 ? 2 : (unsigned int)request->level;
+	struct hone_target target;
+	json_t *error = NULL;
+	int err;
+
+	request->session = hone_daemon_find(daemon, request->target, request->netns_fd);
+	err = hone_target_resolve(request->target, request->netns_fd, &target);
+	if (err && !request->session)
+		return resolve_failed(request, err);
+	if (request->session && (err || target.prog_id == request->session->unit.prog_id ||
+				 target.prog_id == request->session->deploy.root_id))
+		return set_level(request, level, true);
+	if (request->session) /* the owner has replaced it a moment ago */
+		end_session(request->session, HONE_END_LOST);
+	err = hone_daemon_attach(daemon, &target, level, &request->session, &error);
+	return err ? error : with_unit(request->session);
+}
+
+static json_t *do_detach(struct request *request)
+{
+	struct hone_session *session = request->session;
+	struct hone_choice choice = {
+		.target = session->target,
+		.prog_id = session->unit.prog_id,
+		.is_detached = true,
+	};
+	int err = hone_store_put(&request->daemon->store, &choice);
+
+	if (err)
+		return save_failed(request, err);
+	hone_log_info("%s: %s: detached", session->target.ifname, session->unit.name);
+	end_session(session, HONE_END_DETACH);
+	return ok();
+}
+
+/* ---- switches ---- */
+
+static json_t *do_level(struct request *request)
+{
+	if (request->level < 0)
+		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "level: must be from 0 to 3");
+	return set_level(request, (unsigned int)request->level, false);
+}
+
+static json_t *do_pause(struct request *request)
+{
+	struct hone_session *session = request->session;
+	int err;
+
+	session->is_paused = true;
+	err = hone_daemon_save(request->daemon, session);
+	if (err) {
+		session->is_paused = session->state == HONE_STATE_PAUSED;
+		return save_failed(request, err);
+	}
+	hone_session_event(session, HONE_EVENT_PAUSE);
+	return with_unit(session);
+}
+
+static json_t *do_resume(struct request *request)
+{
+	return set_level(request, request->session->level, true);
+}
+
+/* ---- reports ---- */
+
+static json_t *do_status(struct request *request)
+{
+	json_t *units = json_array();
+
+	for (const struct hone_session *s = request->daemon->sessions; s; s = s->next)
+		if (!request->target || s == request->session)
+			json_array_append_new(units, hone_session_status(s));
+	return json_pack("{s:b,s:o,s:{s:i,s:I,s:s}}", "ok", 1, "units", units, "daemon", "pid",
+			 (int)getpid(), "worker_pid",
+			 (json_int_t)hone_worker_pid(request->daemon->worker), "worker",
+			 hone_worker_why(request->daemon->worker));
+}
+
+static json_t *do_explain(struct request *request)
+{
+	const struct hone_session *session = request->session;
+	json_t *reply = json_pack("{s:b,s:o}", "ok", 1, "unit", hone_session_status(session));
+
+	if (session->explained)
+		json_object_update(reply, session->explained);
+	else
+		json_object_update_new(
+			reply, json_pack("{s:[],s:[],s:{}}", "sites", "passes", "times_ms"));
+	return reply;
+}
+
+/* ---- dispatch ---- */
+
+enum needs { NOTHING, NAME, SESSION, SESSION_IF_NAMED };
+
+static const struct verb {
+	const char *name;
+	enum needs needs;
+	json_t *(*fn)(struct request *request);
+} verbs[] = {
+	{"attach", NAME, do_attach},	  {"detach", SESSION, do_detach},
+	{"level", SESSION, do_level},	  {"pause", SESSION, do_pause},
+	{"resume", SESSION, do_resume},	  {"status", SESSION_IF_NAMED, do_status},
+	{"explain", SESSION, do_explain},
+};
+
+static json_t *run_verb(const struct verb *verb, struct request *request)
+{
+	bool needs_session =
+		verb->needs == SESSION || (verb->needs == SESSION_IF_NAMED && request->target);
+
+	if (!request->target && (verb->needs == NAME || verb->needs == SESSION))
+		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "%s: needs a TARGET",
+				  verb->name);
+	if (needs_session) {
+		request->session =
+			hone_daemon_find(request->daemon, request->target, request->netns_fd);
+		if (!request->session)
+			return hone_error(HONE_EXIT_INACTIVE, HONE_REWRITTEN, "%s: not attached",
+					  request->target);
+	}
+	return verb->fn(request);
+}
+
+json_t *hone_daemon_answer(void *daemon, const json_t *json, int netns_fd)
+{
+	struct request request = {.daemon = daemon, .level = -1, .netns_fd = netns_fd};
+	const char *name = json_string_value(json_object_get(json, "verb"));
+	const json_t *target = json_object_get(json, "target");
+	const json_t *level = json_object_get(json, "level");
+
+	if (!name)
+		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "request: has no verb");
+	if (target && !json_is_string(target))
+		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "target: must be a string");
+	if (level && (!json_is_integer(level) || json_integer_value(level) < 0 ||
+		      json_integer_value(level) > 3))
+		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "level: must be from 0 to 3");
+	if (netns_fd >= 0 && !hone_netns_inode(netns_fd))
+		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "not a network namespace");
+	request.target = json_string_value(target);
+	if (level)
+		request.level = json_integer_value(level);
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return run_verb(&verbs[i], &request);
+	return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "%.40s: unknown verb", name);
+}
