@@ -37,6 +37,7 @@ TMP=$(mktemp -d "/tmp/hone-$NAME.XXXXXX")
 SOCKET=$TMP/honed.sock
 BPFFS=/sys/fs/bpf/hone
 STATE=$TMP/state
+export HONE_STATE=$STATE HONE_BPFFS=$BPFFS # where the offline verbs look
 HONED_PID=
 HONED_ARGS=()
 CHILDREN=()
