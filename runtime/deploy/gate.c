@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/* gate: measure an image before it may meet packets, and keep the original if it does not pay.
+ *
+ * When:    after the check; the last step that can refuse.
+ * Does:    times the original against the whole attached way on shared copies of the maps.
+ * Not:     IPv6 or traffic as it is: an image that is only faster there is refused.
+ * Refuses: GATE_NOT_FASTER, CHECK_NOT_CLONED, CHECK_VERIFIER.
+ */
+#include "runtime/deploy/gate.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/bpf/abi.h"
+#include "runtime/common/cleanup.h"
+#include "runtime/common/log.h"
+#include "runtime/deploy/measure.h"
+#include "runtime/deploy/packet_keys.h"
+#include "runtime/deploy/sandbox.h"
+
+enum {
+	FLOWS = 1024,
+	KEYS_PER_MAP = 4096,
+	N_ADDRESS_BYTES = 4,
+};
+
+struct gate {
+	const struct hone_unit *unit;
+	const struct hone_gate_opts *opts;
+	struct hone_maps maps; /* copies */
+	struct hone_sandbox sandbox;
+	struct hone_loaded root;
+	struct hone_tuple trace[HONE_TRACE_N];
+	struct hone_gate_result result;
+};
+
+/* ---- packets ---- */
+
+static const struct hone_packet_key *pick(const struct hone_packet_keys *keys,
+					  enum hone_key_part part, uint32_t number)
+{
+	if (keys->n_of[part] == 0)
+		return NULL;
+	/* an odd stride, so that keys come in no order */
+	return &keys->keys[keys->first_of[part] + number * 40503 % keys->n_of[part]];
+}
+
+static void put_key(struct hone_tuple *tuple, const struct hone_packet_key *key, bool as_source)
+{
+	uint8_t bytes[2 * N_ADDRESS_BYTES + 2 * sizeof(uint16_t) + 1] = {0};
+
+	memcpy(bytes, key->bytes, key->size < sizeof(bytes) ? key->size : sizeof(bytes));
+	switch (key->part) {
+	case HONE_KEY_IPV4:
+		memcpy(as_source ? &tuple->saddr : &tuple->daddr, bytes, N_ADDRESS_BYTES);
+		break;
+	case HONE_KEY_PORT:
+		memcpy(as_source ? &tuple->sport : &tuple->dport, bytes, sizeof(uint16_t));
+		break;
+	case HONE_KEY_TUPLE:
+		memcpy(&tuple->saddr, bytes, N_ADDRESS_BYTES);
+		memcpy(&tuple->daddr, bytes + 4, N_ADDRESS_BYTES);
+		memcpy(&tuple->sport, bytes + 8, sizeof(uint16_t));
+		memcpy(&tuple->dport, bytes + 10, sizeof(uint16_t));
+		break;
+	default: /* MAC and IPv6 addresses have no place in these packets */
+		break;
+	}
+}
+
+/* Every other packet of the trace is one of the random flows still; the keys take turns as
+ * source and destination. */
+static int fill_trace(struct gate *gate)
+{
+	static const enum hone_key_part parts[] = {HONE_KEY_IPV4, HONE_KEY_PORT, HONE_KEY_TUPLE};
+	struct hone_packet_keys keys;
+	int err = hone_packet_keys_read(gate->unit, &gate->maps, KEYS_PER_MAP, &keys);
+
+	if (err)
+		return hone_log_err(err, "%s: cannot read the keys of its maps", gate->unit->name);
+	hone_trace_flows(gate->trace, FLOWS, gate->opts->seed);
+	for (uint32_t i = 1; i < HONE_TRACE_N; i += 2) {
+		uint32_t number = i / 2;
+		const struct hone_packet_key *key = pick(&keys, parts[number % 3], number / 6);
+
+		if (key)
+			put_key(&gate->trace[i], key, number / 3 % 2 == 0);
+	}
+	hone_packet_keys_free(&keys);
+	return 0;
+}
+
+/* ---- programs ---- */
+
+static void refuse(struct gate *gate, enum hone_reason reason)
+{
+	gate->result.refused = reason;
+}
+
+static int clone_maps(struct gate *gate, const struct hone_maps *maps)
+{
+	char *detail = gate->result.detail;
+	int err = hone_maps_clone(gate->unit, maps, &gate->maps, detail);
+
+	if (err == -ENOTSUP) {
+		refuse(gate, HONE_CHECK_NOT_CLONED);
+		return 0;
+	}
+	return err ? hone_log_err(err, "%s: cannot copy the maps: %s", gate->unit->name, detail)
+		   : 0;
+}
+
+/* The root goes to the image as it would when attached. */
+static int load_programs(struct gate *gate, const struct hone_image *image)
+{
+	struct hone_sandbox *sandbox = &gate->sandbox;
+	char *log = gate->result.detail;
+	__u32 key = HONE_PROG_IMAGE;
+	int err = hone_sandbox_open(gate->unit, &gate->maps, image, sandbox, log);
+
+	if (err)
+		return err;
+	if (sandbox->image.fd >= 0 &&
+	    !hone_load_root(gate->unit, &gate->maps, sandbox->slots_fd, &gate->root, log))
+		return bpf_map_update_elem(sandbox->slots_fd, &key, &sandbox->image.fd, BPF_ANY)
+			       ? -errno
+			       : 0;
+	refuse(gate, HONE_CHECK_VERIFIER);
+	return 0;
+}
+
+/* ---- verdict ---- */
+
+static void judge(struct gate *gate, const struct hone_measure_result *measured)
+{
+	struct hone_gate_result *result = &gate->result;
+	bool is_faster =
+		measured->ratio > 1 + measured->noise && measured->ratio > gate->opts->min_ratio;
+
+	result->generic_ns = measured->a_ns;
+	result->specialized_ns = measured->b_ns;
+	result->ratio = measured->ratio;
+	result->ratio_min = measured->ratio_min;
+	result->net_ratio = measured->net_ratio;
+	result->aa_ratio = measured->aa_ratio;
+	result->noise = measured->noise;
+	result->pairs = measured->pairs;
+	snprintf(result->detail, sizeof(result->detail),
+		 "%.1f ns generic, %.1f ns specialized: %.3f; noise %.3f, at least %.3f",
+		 measured->a_ns, measured->b_ns, measured->ratio, measured->noise,
+		 gate->opts->min_ratio);
+	if (!is_faster)
+		refuse(gate, HONE_GATE_NOT_FASTER);
+}
+
+static int measure(struct gate *gate)
+{
+	const struct hone_gate_opts *asked = gate->opts;
+	struct hone_measure_opts opts = {
+		.pairs = asked->pairs ? asked->pairs : HONE_GATE_PAIRS,
+		.packets = asked->packets ? asked->packets : HONE_GATE_PACKETS,
+		.trace = gate->trace,
+		.restores = true,
+	};
+	struct hone_measure_result measured;
+	int err = fill_trace(gate);
+
+	err = err ?: hone_measure(gate->sandbox.original.fd, gate->root.fd, &opts, &measured);
+	if (!err)
+		judge(gate, &measured);
+	return err;
+}
+
+static void gate_free(struct gate *gate)
+{
+	if (gate->root.fd >= 0)
+		close(gate->root.fd);
+	hone_sandbox_close(&gate->sandbox);
+	hone_maps_close(&gate->maps);
+	free(gate);
+}
+
+int hone_gate_run(const struct hone_unit *unit, const struct hone_maps *maps,
+		  const struct hone_image *image, const struct hone_gate_opts *opts,
+		  struct hone_gate_result *out)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+	int err;
+
+	if (!gate)
+		return -ENOMEM;
+	gate->unit = unit;
+	gate->opts = opts;
+	gate->sandbox = (struct hone_sandbox)HONE_SANDBOX_EMPTY;
+	gate->root.fd = -1;
+	err = clone_maps(gate, maps);
+	if (!err && !gate->result.refused)
+		err = load_programs(gate, image);
+	if (!err && !gate->result.refused)
+		err = measure(gate);
+	if (!err)
+		*out = gate->result;
+	gate_free(gate);
+	return err;
+}
