@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+/* passes: Debian's xdp-filter objects under many rule sets, compiled at levels 1 and 2 from
+ * snapshots of real maps: the verifier accepts the image, and verdict, packet bytes and all maps
+ * are the original's, for every key, its neighbours, and much else. Prints instruction counts.
+ *
+ * The image runs on copies of the original's maps, with a valid guard; a packet that fell back
+ * to the original would prove nothing, so the fallback counter has to stay zero. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <cmocka.h>
+
+#include "runtime/bpf/abi.h"
+#include "runtime/common/sys.h"
+#include "runtime/deploy/load.h"
+#include "tests/tools/kernel_test.h"
+#include "tests/tools/specialize.h"
+
+enum {
+	GUARD_OFFSET = 64,
+	EPOCH = 7,
+	PACKETS = 20000,
+	BATCH = 1000,
+	PACKET_BYTES_MAX = 128,
+	HEADROOM = 64,
+	BOTH = FILTER_SRC | FILTER_DST,
+	ANY_PORT = FILTER_SRC | FILTER_DST | FILTER_TCP | FILTER_UDP,
+};
+
+/* ---- scenarios ---- */
+
+struct scenario {
+	const char *name;
+	const char *object;
+	uint32_t n_ipv4, n_ipv6, n_ports, n_macs;
+	uint64_t flags, port_flags;
+	uint32_t n_folded[2]; /* sites that a pass rewrites at levels 1 and 2 */
+};
+
+static const struct scenario scenarios[] = {
+	{"no rules", XDP_FILTER_OBJECT("dny_all"), 0, 0, 0, 0, 0, 0, {6, 10}},
+	{"no rules, allow", XDP_FILTER_OBJECT("alw_all"), 0, 0, 0, 0, 0, 0, {6, 10}},
+	{"1 ipv4", XDP_FILTER_OBJECT("dny_all"), 1, 0, 0, 0, FILTER_DST, 0, {4, 10}},
+	{"10 ipv4", XDP_FILTER_OBJECT("dny_all"), 10, 0, 0, 0, BOTH, 0, {4, 10}},
+	{"1000 ipv4", XDP_FILTER_OBJECT("dny_all"), 1000, 0, 0, 0, BOTH, 0, {4, 10}},
+	{"1000 ipv4, allow", XDP_FILTER_OBJECT("alw_ip"), 1000, 0, 0, 0, FILTER_SRC, 0, {2, 4}},
+	{"100 ipv6", XDP_FILTER_OBJECT("dny_ip"), 0, 100, 0, 0, BOTH, 0, {2, 4}},
+	{"1000 ipv6", XDP_FILTER_OBJECT("dny_all"), 0, 1000, 0, 0, FILTER_DST, 0, {4, 10}},
+	{"3 ports", XDP_FILTER_OBJECT("dny_all"), 0, 0, 3, 0, 0, ANY_PORT, {6, 10}},
+	{"500 tcp ports",
+	 XDP_FILTER_OBJECT("dny_tcp"),
+	 0,
+	 0,
+	 500,
+	 0,
+	 0,
+	 FILTER_DST | FILTER_TCP,
+	 {0, 2}},
+	{"20 udp ports",
+	 XDP_FILTER_OBJECT("alw_udp"),
+	 0,
+	 0,
+	 20,
+	 0,
+	 0,
+	 FILTER_SRC | FILTER_UDP,
+	 {0, 2}},
+	{"50 macs", XDP_FILTER_OBJECT("dny_eth"), 0, 0, 0, 50, BOTH, 0, {0, 2}},
+	{"all kinds", XDP_FILTER_OBJECT("dny_all"), 10, 10, 10, 10, BOTH, ANY_PORT, {0, 10}},
+};
+
+/* A variant has only the maps of what it filters. */
+static void add_rules(const struct object_unit *filter, const struct scenario *s)
+{
+	if (s->n_ipv4)
+		assert_int_equal(filter_add_ipv4(filter, 1, s->n_ipv4, s->flags), 0);
+	if (s->n_ipv6)
+		assert_int_equal(filter_add_ipv6(filter, 1, s->n_ipv6, s->flags), 0);
+	if (s->n_ports)
+		assert_int_equal(filter_add_ports(filter, 1, s->n_ports, s->port_flags), 0);
+	if (s->n_macs)
+		assert_int_equal(filter_add_macs(filter, 1, s->n_macs, s->flags), 0);
+}
+
+/* ---- packets ---- */
+
+struct packet {
+	uint8_t bytes[PACKET_BYTES_MAX];
+	uint32_t size;
+};
+
+/* A rule's number, one next to it, or one far off; each rule and neighbour comes in turn. */
+static uint32_t pick(uint32_t n_rules, uint32_t turn)
+{
+	if (n_rules == 0 || turn % 4 == 3)
+		return (uint32_t)rand();
+	return turn / 4 % (n_rules + 2);
+}
+
+static void put_mac(uint8_t *at, uint32_t number)
+{
+	number = htonl(number);
+	at[0] = 2;
+	at[1] = 0;
+	memcpy(at + 2, &number, sizeof(number));
+}
+
+static uint8_t *put_ports(const struct scenario *s, uint8_t *at, uint32_t turn, uint8_t proto)
+{
+	uint16_t source = htons((uint16_t)pick(s->n_ports, turn));
+	uint16_t destination = htons((uint16_t)pick(s->n_ports, turn / 3));
+	uint16_t udp_bytes = htons(turn % 16 ? 20 : 4);
+
+	memcpy(at, &source, sizeof(source));
+	memcpy(at + 2, &destination, sizeof(destination));
+	if (proto == IPPROTO_UDP)
+		memcpy(at + 4, &udp_bytes, sizeof(udp_bytes));
+	else
+		at[12] = (uint8_t)(turn % 16 ? 0x50 : rand());
+	return at + 20;
+}
+
+static uint8_t pick_proto(uint32_t turn)
+{
+	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_TCP, IPPROTO_UDP,
+					 IPPROTO_ICMP};
+
+	return protos[turn % sizeof(protos)];
+}
+
+static uint8_t *put_ipv4(const struct scenario *s, uint8_t *at, uint32_t turn)
+{
+	uint32_t source = htonl(0x0a000000 + pick(s->n_ipv4, turn));
+	uint32_t destination = htonl(0x0a000000 + pick(s->n_ipv4, turn / 5));
+	uint8_t words = turn % 32 ? 5 : (uint8_t)(turn / 32 % 16);
+
+	at[0] = (uint8_t)(0x40 | words);
+	at[9] = pick_proto(turn);
+	memcpy(at + 12, &source, sizeof(source));
+	memcpy(at + 16, &destination, sizeof(destination));
+	return put_ports(s, at + 20, turn, at[9]);
+}
+
+static uint8_t *put_ipv6(const struct scenario *s, uint8_t *at, uint32_t turn)
+{
+	uint32_t source = htonl(pick(s->n_ipv6, turn));
+	uint32_t destination = htonl(pick(s->n_ipv6, turn / 5));
+
+	at[0] = 0x60;
+	at[6] = pick_proto(turn);
+	at[8] = 0xfd;
+	memcpy(at + 20, &source, sizeof(source));
+	at[24] = 0xfd;
+	memcpy(at + 36, &destination, sizeof(destination));
+	return put_ports(s, at + 40, turn, at[6]);
+}
+
+static void build_packet(const struct scenario *s, uint32_t turn, struct packet *packet)
+{
+	static const uint16_t types[] = {0x0800, 0x86dd, 0x0800, 0x86dd, 0x0806};
+	uint16_t type = types[rand() % 5], network_type = htons(type);
+	uint8_t *end;
+
+	memset(packet, 0, sizeof(*packet));
+	put_mac(packet->bytes, pick(s->n_macs, turn));
+	put_mac(packet->bytes + 6, pick(s->n_macs, turn / 5));
+	memcpy(packet->bytes + 12, &network_type, sizeof(network_type));
+	if (type == 0x86dd)
+		end = put_ipv6(s, packet->bytes + 14, turn);
+	else
+		end = put_ipv4(s, packet->bytes + 14, turn);
+	packet->size = (uint32_t)(end - packet->bytes);
+	if (turn % 8 == 0) /* cut short, anywhere that the kernel takes */
+		packet->size = 14 + (uint32_t)rand() % (packet->size - 13);
+}
+
+/* ---- original against image ---- */
+
+struct subject {
+	struct object_unit original;
+	struct hone_result result;
+	struct hone_maps copies;
+	struct hone_image_env env;
+	struct hone_loaded image, fallback;
+};
+
+static void guard_image(struct subject *subject)
+{
+	__u32 key = HONE_PROG_ORIGINAL;
+
+	kernel_test_guard_set(subject->env.guard_fd, GUARD_OFFSET, EPOCH);
+	assert_int_equal(hone_expected_set(subject->env.table_fd, EPOCH), 0);
+	assert_int_equal(
+		bpf_map_update_elem(subject->env.slots_fd, &key, &subject->fallback.fd, BPF_ANY),
+		0);
+}
+
+static void load_image(struct subject *subject)
+{
+	const struct hone_unit *unit = &subject->original.unit;
+	char detail[HONE_DETAIL_LEN] = "";
+
+	subject->env = (struct hone_image_env){
+		.maps = &subject->copies,
+		.table_fd = hone_load_table(&subject->result.image),
+		.guard_fd = kernel_test_guard(),
+		.guard_offset = GUARD_OFFSET,
+		.slots_fd = hone_load_slots(),
+		.counts_fd = hone_load_counts(),
+	};
+	if (hone_load_image(unit, &subject->result.image, &subject->env, &subject->image, detail))
+		fail_msg("the verifier refuses the image: %s", detail);
+	assert_int_equal(hone_load_original(unit, &subject->copies, &subject->fallback, detail), 0);
+	guard_image(subject);
+}
+
+static void open_subject(const struct scenario *s, unsigned int level, struct subject *subject)
+{
+	char detail[HONE_DETAIL_LEN] = "";
+
+	memset(subject, 0, sizeof(*subject));
+	assert_int_equal(object_unit_open(s->object, NULL, &subject->original), 0);
+	add_rules(&subject->original, s);
+	assert_int_equal(specialize(&subject->original, level, &subject->result), 0);
+	if (subject->result.refused != HONE_REWRITTEN)
+		fail_msg("%s: %s", hone_reason_id(subject->result.refused), subject->result.detail);
+	assert_int_equal(hone_maps_clone(&subject->original.unit, &subject->original.maps,
+					 &subject->copies, detail),
+			 0);
+	load_image(subject);
+}
+
+static void close_subject(struct subject *subject)
+{
+	close(subject->image.fd);
+	close(subject->fallback.fd);
+	close(subject->env.table_fd);
+	close(subject->env.guard_fd);
+	close(subject->env.slots_fd);
+	close(subject->env.counts_fd);
+	hone_maps_close(&subject->copies);
+	hone_result_free(&subject->result);
+	object_unit_close(&subject->original);
+}
+
+struct outcome {
+	uint8_t bytes[PACKET_BYTES_MAX + HEADROOM];
+	uint32_t size, verdict;
+};
+
+static void run(int prog_fd, const struct packet *packet, struct outcome *out)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->bytes, .data_size_in = packet->size,
+		    .data_out = out->bytes, .data_size_out = sizeof(out->bytes), .repeat = 1);
+
+	memset(out, 0, sizeof(*out));
+	assert_int_equal(bpf_prog_test_run_opts(prog_fd, &opts), 0);
+	out->size = opts.data_size_out;
+	out->verdict = opts.retval;
+}
+
+static void expect_equal_maps(const struct subject *subject)
+{
+	char detail[HONE_DETAIL_LEN] = "";
+
+	if (hone_maps_equal(&subject->original.unit, &subject->original.maps, &subject->copies,
+			    detail) != 1)
+		fail_msg("maps differ: %s", detail);
+}
+
+static void expect_no_fallback(const struct subject *subject)
+{
+	__u64 counts[1024] = {0};
+	__u32 key = HONE_COUNT_FALLBACK;
+
+	assert_int_equal(bpf_map_lookup_elem(subject->env.counts_fd, &key, counts), 0);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		assert_int_equal(counts[i], 0);
+}
+
+static void expect_equal(const struct scenario *s, const struct subject *subject)
+{
+	uint32_t n_verdicts[8] = {0};
+	struct outcome was, is;
+	struct packet packet;
+
+	for (uint32_t turn = 0; turn < PACKETS; turn++) {
+		build_packet(s, turn, &packet);
+		run(subject->original.prog_fd, &packet, &was);
+		run(subject->image.fd, &packet, &is);
+		assert_int_equal(was.verdict, is.verdict);
+		assert_int_equal(was.size, is.size);
+		assert_memory_equal(was.bytes, is.bytes, sizeof(was.bytes));
+		n_verdicts[was.verdict % 8]++;
+		if (turn % BATCH == BATCH - 1)
+			expect_equal_maps(subject);
+	}
+	printf(" drop %u pass %u", n_verdicts[XDP_DROP], n_verdicts[XDP_PASS]);
+	expect_no_fallback(subject);
+}
+
+static uint32_t count_folded(const struct hone_result *result)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < result->n_sites; i++)
+		n += result->sites[i].reason == HONE_REWRITTEN;
+	return n;
+}
+
+static void compare(const struct scenario *s, unsigned int level)
+{
+	struct subject subject;
+
+	open_subject(s, level, &subject);
+	printf("%-18s level %u: %4u -> %4u insns, folded %u of %u, table %u bytes,", s->name, level,
+	       subject.original.unit.n_insns, subject.result.image.n_insns,
+	       count_folded(&subject.result), subject.result.n_sites,
+	       subject.result.image.table_bytes);
+	expect_equal(s, &subject);
+	printf("\n");
+	assert_int_equal(count_folded(&subject.result), s->n_folded[level - 1]);
+	close_subject(&subject);
+}
+
+static void images_equal_their_originals(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
+		for (unsigned int level = 1; level <= 2; level++)
+			compare(&scenarios[i], level);
+}
+
+/* ---- set up ---- */
+
+/* Test runs count on the CPU they run on: one CPU, so that per-CPU values can be equal. */
+static int set_up(void **state)
+{
+	cpu_set_t one;
+
+	(void)state;
+	kernel_test_needs_root();
+	kernel_test_needs_file(XDP_FILTER_OBJECT("dny_all"));
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	srand(1);
+	return sched_setaffinity(0, sizeof(one), &one);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(images_equal_their_originals),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
