@@ -316,41 +316,6 @@ static void step(struct hone_tested *t, struct state *state, uint32_t at)
 
 /* ---- branches ---- */
 
-static bool compare(unsigned int op, uint64_t a, uint64_t b, bool is_64)
-{
-	int64_t x = is_64 ? (int64_t)a : (int32_t)(uint32_t)a;
-	int64_t y = is_64 ? (int64_t)b : (int32_t)(uint32_t)b;
-
-	if (!is_64) {
-		a = (uint32_t)a;
-		b = (uint32_t)b;
-	}
-	switch (op) {
-	case BPF_JEQ:
-		return a == b;
-	case BPF_JNE:
-		return a != b;
-	case BPF_JGT:
-		return a > b;
-	case BPF_JGE:
-		return a >= b;
-	case BPF_JLT:
-		return a < b;
-	case BPF_JLE:
-		return a <= b;
-	case BPF_JSET:
-		return a & b;
-	case BPF_JSGT:
-		return x > y;
-	case BPF_JSGE:
-		return x >= y;
-	case BPF_JSLT:
-		return x < y;
-	default: /* BPF_JSLE: decode.c lets nothing else through */
-		return x <= y;
-	}
-}
-
 /* A compared word is a test of the bits that take part in the comparison; they are zero. */
 static void test_word(struct hone_tested *t, const struct bpf_insn *insn, struct tagged *word,
 		      const struct tagged *other)
@@ -380,7 +345,7 @@ static void decide(struct hone_tested *t, const struct state *state, uint32_t at
 	test_word(t, insn, &a, &b);
 	test_word(t, insn, &b, &a);
 	if (a.tag == CONSTANT && b.tag == CONSTANT) {
-		*taken = compare(op, a.is, b.is, is_64);
+		*taken = hone_value_compare(insn, a.is, b.is);
 		*not_taken = !*taken;
 	} else if (a.tag == POINTER && a.is == 0 && b.tag == CONSTANT && b.is == 0 && is_64 &&
 		   (op == BPF_JEQ || op == BPF_JNE)) {

@@ -147,6 +147,42 @@ bool hone_value_fold(const struct bpf_insn *insn, int64_t a, int64_t b, int64_t 
 	return true;
 }
 
+bool hone_value_compare(const struct bpf_insn *insn, uint64_t a, uint64_t b)
+{
+	bool is_64 = hone_insn_class(insn) == BPF_JMP;
+	int64_t x = is_64 ? (int64_t)a : (int32_t)(uint32_t)a;
+	int64_t y = is_64 ? (int64_t)b : (int32_t)(uint32_t)b;
+
+	if (!is_64) {
+		a = (uint32_t)a;
+		b = (uint32_t)b;
+	}
+	switch (BPF_OP(insn->code)) {
+	case BPF_JEQ:
+		return a == b;
+	case BPF_JNE:
+		return a != b;
+	case BPF_JGT:
+		return a > b;
+	case BPF_JGE:
+		return a >= b;
+	case BPF_JLT:
+		return a < b;
+	case BPF_JLE:
+		return a <= b;
+	case BPF_JSET:
+		return a & b;
+	case BPF_JSGT:
+		return x > y;
+	case BPF_JSGE:
+		return x >= y;
+	case BPF_JSLT:
+		return x < y;
+	default: /* BPF_JSLE: decode.c lets nothing else through */
+		return x <= y;
+	}
+}
+
 /* base moved by a scalar, forwards or backwards. */
 static struct hone_value moved(const struct hone_value *base, const struct hone_value *by,
 			       bool is_back)

@@ -40,4 +40,7 @@ struct hone_value hone_value_alu(const struct bpf_insn *insn, const struct hone_
  * worth knowing (division, byte swaps). */
 bool hone_value_fold(const struct bpf_insn *insn, int64_t a, int64_t b, int64_t *out);
 
+/* hone_value_compare() - would a conditional jump be taken? */
+bool hone_value_compare(const struct bpf_insn *insn, uint64_t a, uint64_t b);
+
 #endif
