@@ -322,7 +322,7 @@ static void write_ipv6(struct build *build)
 	place(build, HONE_KEY_IPV6, ip + 8, ip + 24, 16);
 	next = ip + 6;
 	if (one_in(build->from, 3))
-		n_extensions = 1 + below(build->from, 4);
+		n_extensions = 1 + below(build->from, 6);
 	for (uint32_t i = 0; next && i < n_extensions; i++) {
 		*next = extensions[below(build->from, sizeof(extensions))];
 		next = write_extension(build, *next);

@@ -36,7 +36,7 @@ static uint32_t n_packets(const char *variant)
 {
 	if (strstr(variant, "_all"))
 		return is_long() ? 1000000 / 3 + 1 : 20000;
-	return is_long() ? 50000 : 4000;
+	return is_long() ? 50000 : 10000;
 }
 
 /* Programs have the maps of their own features only. */
