@@ -8,7 +8,7 @@ enum {
 	HONE_TIMED_TRACE_N = 16384,
 	HONE_TIMED_FRAME_BYTES = 64,
 	HONE_TIMED_PHASE_N = 8,	    /* of a pair: A B A' 0 0 A' B A */
-	HONE_TIMED_PAIRS_MAX = 128, /* in one BPF_PROG_TEST_RUN */
+	HONE_TIMED_PAIRS_MAX = 512, /* in one BPF_PROG_TEST_RUN */
 	/* two segments per phase, warm-up and timed, and the end of the last */
 	HONE_TIMED_STAMP_N = HONE_TIMED_PAIRS_MAX * HONE_TIMED_PHASE_N * 2 + 1,
 };

@@ -49,8 +49,8 @@ void hone_settings_default(struct hone_settings *out)
 		.max_insns = 100000,
 		.on_exit = HONE_EXIT_RESTORE,
 		.check_packets = 2000,
-		.gate_pairs = 15,
-		.gate_packets = 16384,
+		.gate_pairs = 201,
+		.gate_packets = 1024,
 		.gate_min_ratio = 1.0,
 	};
 }

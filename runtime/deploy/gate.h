@@ -13,8 +13,8 @@ struct hone_gate_opts {
 	uint64_t seed;	  /* of the packets */
 };
 
-/* Defaults: 600,000 packets, 50-200 ms with loading. Many short pairs: most meet no other task. */
-enum { HONE_GATE_PAIRS = 31, HONE_GATE_PACKETS = 4096 };
+/* Defaults: a million packets, 100-300 ms with loading. */
+enum { HONE_GATE_PAIRS = 201, HONE_GATE_PACKETS = 1024 };
 
 struct hone_gate_result {
 	enum hone_reason refused;     /* HONE_REWRITTEN: faster */

@@ -105,11 +105,11 @@ static void gives_figures_for_the_pairs_asked(void **state)
 
 	(void)state;
 	assert_int_equal(object_unit_open(XDP_FILTER_OBJECT("alw_all"), NULL, &filter), 0);
-	longer.pairs = 15;
-	longer.packets = 8192;
+	longer.pairs = 101;
+	longer.packets = 1024;
 	assert_int_equal(hone_measure(filter.prog_fd, filter.prog_fd, &longer, &result), 0);
 	print(&result);
-	assert_int_equal(result.pairs, 15);
+	assert_int_equal(result.pairs, 101);
 	assert_true(result.a_ns > 0 && result.b_ns > 0 && result.baseline_ns > 0);
 	assert_true(result.ratio > 0 && result.ratio_min > 0 && result.net_ratio > 0);
 	assert_true(result.aa_ratio > 0 && result.noise >= 0);
@@ -137,14 +137,14 @@ static void runs_each_side_as_often_as_said(void **state)
 static void measures_more_pairs_than_one_run_holds(void **state)
 {
 	int counts = count_map(1), fd = load_counting(counts, 0, BPF_XDP);
-	struct hone_measure_opts asked = {.pairs = 300, .packets = 2, .trace = trace};
+	struct hone_measure_opts asked = {.pairs = 1100, .packets = 2, .trace = trace};
 	struct hone_measure_result result;
 
 	(void)state;
 	assert_int_equal(hone_measure(fd, fd, &asked, &result), 0);
-	assert_int_equal(result.pairs, 300);
+	assert_int_equal(result.pairs, 1100);
 	/* phases of two packets, three runs */
-	assert_int_equal(count_of(counts, 0), 300 * 6 * 2 + 3);
+	assert_int_equal(count_of(counts, 0), 1100 * 6 * 2 + 3);
 	close(fd);
 	close(counts);
 }
