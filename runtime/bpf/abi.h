@@ -40,7 +40,7 @@ enum hone_raise_all {
 	HONE_RAISE_THREADS,	 /* the caller shares its files or its memory */
 	HONE_RAISE_UNREADABLE,	 /* bpf_attr or the fd table could not be read */
 	HONE_RAISE_SYSCALL_PROG, /* BPF_PROG_RUN of a SYSCALL program */
-	HONE_RAISE_UNSEEN,	 /* a call that was under way when the hooks came */
+	HONE_RAISE_UNSEEN,	 /* a call that was under way when the hooks or a slot came */
 	HONE_RAISE_LINK,	 /* an iterator got a link: it may write to the map it iterates */
 	HONE_RAISE_N,
 };
@@ -55,7 +55,8 @@ struct hone_watch_control {
 	/* Counters. */
 	__u64 n_unpaired; /* begins that no end will follow: the guard is worn out */
 	__u64 n_raised_all[HONE_RAISE_N];
-	__u64 last_all_tgid; /* who caused the last of these */
+	__u64 n_raised_by_load; /* program loads that raised slots of the maps they hold */
+	__u64 last_tgid;	/* who caused the last of these */
 };
 
 /* One event: this slot became dirty. */

@@ -103,7 +103,7 @@ static __always_inline void find_written(struct task_struct *task,
 		return;
 	}
 	map = map_of_file(control, file);
-	out->map = map ? BPF_CORE_READ(map, id) : NO_MAP;
+	out->map = map ? READ_FIELD(map, id) : NO_MAP;
 	if (map && is_outer(map))
 		out->inner = find_inner(files, control, args);
 }
@@ -173,10 +173,15 @@ int hone_enter(__u64 *ctx) /* struct pt_regs *, long nr */
 static __always_inline void finish_write(struct hone_watch_control *control, struct call *call)
 {
 	struct hone_slot_set late;
+	__u64 any = 0;
 
 	find_slots_of(control, call, &late);
-	for (__u32 word = 0; word < HONE_SLOT_WORDS; word++)
+	for (__u32 word = 0; word < HONE_SLOT_WORDS; word++) {
 		late.words[word] &= ~call->raised.words[word];
+		any |= late.words[word];
+	}
+	if (any && (call->map == ANY_MAP || call->inner == ANY_MAP))
+		count_all(control, HONE_RAISE_UNSEEN);
 	hone_raise(&late, RAISE_BEGIN | RAISE_END);
 	finish(call);
 }
@@ -184,11 +189,12 @@ static __always_inline void finish_write(struct hone_watch_control *control, str
 /* A new program may write every map that it holds. */
 static __always_inline void raise_held(struct hone_watch_control *control, struct file *file)
 {
-	struct bpf_prog *prog = BPF_CORE_READ(file, private_data);
-	struct bpf_prog_aux *aux = BPF_CORE_READ(prog, aux);
-	__u32 n = BPF_CORE_READ(aux, used_map_cnt);
-	struct bpf_map **maps = BPF_CORE_READ(aux, used_maps);
+	struct bpf_prog *prog = READ_FIELD(file, private_data);
+	struct bpf_prog_aux *aux = READ_FIELD(prog, aux);
+	__u32 n = READ_FIELD(aux, used_map_cnt);
+	struct bpf_map **maps = READ_FIELD(aux, used_maps);
 	struct hone_slot_set all = {};
+	__u64 any = 0;
 
 	for (__u32 i = 0; i < USED_MAPS_MAX && i < n; i++) {
 		struct bpf_map *map = NULL;
@@ -197,8 +203,14 @@ static __always_inline void raise_held(struct hone_watch_control *control, struc
 			raise_all(control, HONE_RAISE_UNREADABLE);
 			return;
 		}
-		add_slots(control, BPF_CORE_READ(map, id), &all);
+		add_slots(control, READ_FIELD(map, id), &all);
 	}
+	for (__u32 word = 0; word < HONE_SLOT_WORDS; word++)
+		any |= all.words[word];
+	if (!any)
+		return;
+	__sync_fetch_and_add(&control->n_raised_by_load, 1);
+	control->last_tgid = bpf_get_current_pid_tgid() >> 32;
 	hone_raise(&all, RAISE_BEGIN | RAISE_END);
 }
 
@@ -210,7 +222,7 @@ static __always_inline void finish_load(struct task_struct *task,
 	if (is_exempt(task))
 		return;
 	if (find_file(task->files, fd, &file) || !file ||
-	    (__u64)BPF_CORE_READ(file, f_op) != control->prog_fops)
+	    (__u64)READ_FIELD(file, f_op) != control->prog_fops)
 		raise_all(control, HONE_RAISE_UNREADABLE);
 	else
 		raise_held(control, file);
@@ -228,8 +240,8 @@ static __always_inline void finish_link(struct task_struct *task,
 		raise_all(control, HONE_RAISE_LINK);
 		return;
 	}
-	link = BPF_CORE_READ(file, private_data);
-	if (BPF_CORE_READ(link, type) == BPF_LINK_TYPE_ITER)
+	link = READ_FIELD(file, private_data);
+	if (READ_FIELD(link, type) == BPF_LINK_TYPE_ITER)
 		raise_all(control, HONE_RAISE_LINK);
 }
 
@@ -306,13 +318,13 @@ int learn(struct hone_watch_learn *in)
 	if (!control || !writable || !readable || !prog)
 		return 0;
 	control->write_modes =
-		(__u64)BPF_CORE_READ(writable, f_mode) & ~(__u64)BPF_CORE_READ(readable, f_mode);
-	control->prog_fops = (__u64)BPF_CORE_READ(prog, f_op);
-	control->map_fops = (__u64)BPF_CORE_READ(writable, f_op);
+		(__u64)READ_FIELD(writable, f_mode) & ~(__u64)READ_FIELD(readable, f_mode);
+	control->prog_fops = (__u64)READ_FIELD(prog, f_op);
+	control->map_fops = (__u64)READ_FIELD(writable, f_op);
 	control->attached_ns = bpf_ktime_get_ns();
 	control->layout = HONE_WATCH_LAYOUT;
 	in->is_known = control->write_modes && control->map_fops != control->prog_fops &&
-		       control->map_fops == (__u64)BPF_CORE_READ(readable, f_op);
+		       control->map_fops == (__u64)READ_FIELD(readable, f_op);
 	return 0;
 }
 

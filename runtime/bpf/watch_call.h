@@ -35,6 +35,16 @@ enum scope {
 	SCOPE_LINK,   /* makes a link, which an iterator's writes need */
 };
 
+/* A field of a kernel object whose address was read from memory: as a load that cannot fault where
+ * the kernel has the cast (6.2), else by a helper call per field, some ten times the cost. */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+#define READ_FIELD(at, field)                                                                      \
+	(bpf_rdonly_cast                                                                           \
+		 ? ((typeof(at))bpf_rdonly_cast(at, bpf_core_type_id_kernel(typeof(*(at)))))       \
+			   ->field                                                                 \
+		 : BPF_CORE_READ(at, field))
+
 struct args {
 	__u32 cmd;
 	__u32 size;
@@ -109,16 +119,16 @@ static __always_inline long find_file(struct files_struct *files, __u32 fd, stru
 static __always_inline struct bpf_map *map_of_file(const struct hone_watch_control *control,
 						   struct file *file)
 {
-	if (!file || (__u64)BPF_CORE_READ(file, f_op) != control->map_fops)
+	if (!file || (__u64)READ_FIELD(file, f_op) != control->map_fops)
 		return NULL;
-	if (!((__u64)BPF_CORE_READ(file, f_mode) & control->write_modes))
+	if (!((__u64)READ_FIELD(file, f_mode) & control->write_modes))
 		return NULL;
-	return BPF_CORE_READ(file, private_data);
+	return READ_FIELD(file, private_data);
 }
 
 static __always_inline bool is_outer(struct bpf_map *map)
 {
-	__u32 type = BPF_CORE_READ(map, map_type);
+	__u32 type = READ_FIELD(map, map_type);
 
 	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
 }
@@ -140,10 +150,10 @@ static __always_inline __u32 find_inner(struct files_struct *files,
 	if (bpf_probe_read_user(&value, sizeof(value), (void *)(args->attr + ATTR_VALUE)) ||
 	    bpf_probe_read_user(&fd, sizeof(fd), (void *)value) || find_file(files, fd, &file))
 		return ANY_MAP;
-	if (!file || (__u64)BPF_CORE_READ(file, f_op) != control->map_fops)
+	if (!file || (__u64)READ_FIELD(file, f_op) != control->map_fops)
 		return NO_MAP;
-	map = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(map, id);
+	map = READ_FIELD(file, private_data);
+	return READ_FIELD(map, id);
 }
 
 /* A SYSCALL program may do anything that bpf(2) can; others only what their maps allow. */
@@ -152,10 +162,10 @@ static __always_inline __u32 find_map_of_run(const struct hone_watch_control *co
 {
 	struct bpf_prog *prog;
 
-	if (!file || (__u64)BPF_CORE_READ(file, f_op) != control->prog_fops)
+	if (!file || (__u64)READ_FIELD(file, f_op) != control->prog_fops)
 		return NO_MAP;
-	prog = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(prog, type) == BPF_PROG_TYPE_SYSCALL ? ANY_MAP : NO_MAP;
+	prog = READ_FIELD(file, private_data);
+	return READ_FIELD(prog, type) == BPF_PROG_TYPE_SYSCALL ? ANY_MAP : NO_MAP;
 }
 
 struct search {
@@ -175,7 +185,7 @@ static long search_fd(__u32 fd, struct search *search)
 	}
 	if (!file)
 		return 0;
-	f_op = (__u64)BPF_CORE_READ(file, f_op);
+	f_op = (__u64)READ_FIELD(file, f_op);
 	search->is_found = f_op == search->control->map_fops || f_op == search->control->prog_fops;
 	return search->is_found;
 }

@@ -157,7 +157,7 @@ static __always_inline void find_slots(const struct hone_watch_control *control,
 static __always_inline void count_all(struct hone_watch_control *control, enum hone_raise_all why)
 {
 	__sync_fetch_and_add(&control->n_raised_all[why], 1);
-	control->last_all_tgid = bpf_get_current_pid_tgid() >> 32;
+	control->last_tgid = bpf_get_current_pid_tgid() >> 32;
 }
 
 static __always_inline void raise_all(struct hone_watch_control *control, enum hone_raise_all why)

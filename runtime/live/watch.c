@@ -315,7 +315,9 @@ void hone_watch_counts(const struct hone_watch *watch, struct hone_watch_counts 
 	for (int i = 0; i < HONE_RAISE_N; i++)
 		out->n_raised_all[i] =
 			__atomic_load_n(&watch->control->n_raised_all[i], __ATOMIC_RELAXED);
-	out->last_all_tgid = (pid_t)watch->control->last_all_tgid;
+	out->n_raised_by_load =
+		__atomic_load_n(&watch->control->n_raised_by_load, __ATOMIC_RELAXED);
+	out->last_tgid = (pid_t)watch->control->last_tgid;
 }
 
 /* ---- events ---- */

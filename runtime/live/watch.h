@@ -53,10 +53,12 @@ bool hone_watch_stable(const struct hone_watch *watch, uint32_t slot, uint64_t *
 uint64_t hone_watch_begin(const struct hone_watch *watch, uint32_t slot);
 uint64_t hone_watch_end(const struct hone_watch *watch, uint32_t slot);
 
-/* Calls of bpf(2) that raised every slot in use, by cause, and who made the last of them. */
+/* Calls of bpf(2) that raised every slot in use, by cause; program loads that raised the slots of
+ * the maps they hold; and who made the last of them all. */
 struct hone_watch_counts {
 	uint64_t n_raised_all[HONE_RAISE_N];
-	pid_t last_all_tgid;
+	uint64_t n_raised_by_load;
+	pid_t last_tgid;
 };
 void hone_watch_counts(const struct hone_watch *watch, struct hone_watch_counts *out);
 

@@ -170,28 +170,42 @@ static void denied_calls_do_not_end_a_write_in_flight(void **state)
 	assert_true(fixture_settles(&fx, FIXTURE_SLOT));
 }
 
+/* Hooks of their own for the seeded faults. */
+static struct fixture faulty;
+
+static int open_unpaired(void **state)
+{
+	(void)state;
+	return fixture_open(&faulty, HONE_WATCH_FAULT_UNPAIRED_END);
+}
+
+static int open_skipping(void **state)
+{
+	(void)state;
+	return fixture_open(&faulty, HONE_WATCH_FAULT_SKIPPED_RAISE);
+}
+
+static int close_faulty(void **state)
+{
+	(void)state;
+	fixture_close(&faulty);
+	return 0;
+}
+
 static void a_seeded_unpaired_end_is_seen(void **state)
 {
-	struct fixture faulty;
-	struct raised raised;
+	struct raised raised = fixture_raised_by(&faulty, do_denied);
 
 	(void)state;
-	assert_int_equal(fixture_open(&faulty, HONE_WATCH_FAULT_UNPAIRED_END), 0);
-	raised = fixture_raised_by(&faulty, do_denied);
 	assert_int_equal(raised.exit_code, 0);
 	assert_true(raised.end >= raised.begin + N_DENIED);
-	fixture_close(&faulty);
 }
 
 static void a_seeded_skipped_raise_is_seen(void **state)
 {
-	struct fixture faulty;
-
 	(void)state;
-	assert_int_equal(fixture_open(&faulty, HONE_WATCH_FAULT_SKIPPED_RAISE), 0);
 	assert_int_equal(fixture_update(faulty.map, 1, 1), 0);
 	assert_int_equal(hone_watch_begin(faulty.watch, FIXTURE_SLOT), 0);
-	fixture_close(&faulty);
 }
 
 /* ---- fds that name no map ---- */
@@ -413,8 +427,10 @@ int main(void)
 		cmocka_unit_test(a_32_bit_call_raises),
 		cmocka_unit_test(denied_calls_raise_nothing),
 		cmocka_unit_test(denied_calls_do_not_end_a_write_in_flight),
-		cmocka_unit_test(a_seeded_unpaired_end_is_seen),
-		cmocka_unit_test(a_seeded_skipped_raise_is_seen),
+		cmocka_unit_test_setup_teardown(a_seeded_unpaired_end_is_seen, open_unpaired,
+						close_faulty),
+		cmocka_unit_test_setup_teardown(a_seeded_skipped_raise_is_seen, open_skipping,
+						close_faulty),
 		cmocka_unit_test(fds_that_name_no_map_raise_nothing),
 		cmocka_unit_test(an_unreadable_attr_of_who_holds_a_map_raises_all),
 		cmocka_unit_test(calls_that_others_may_change_raise_all),

@@ -119,18 +119,19 @@ static void read_raised(const struct fixture *fx, struct raised *out)
 	out->end = hone_watch_end(fx->watch, FIXTURE_SLOT);
 	for (int i = 0; i < HONE_RAISE_N; i++)
 		out->by_all[i] = counts.n_raised_all[i];
+	out->by_load = counts.n_raised_by_load;
 }
 
-/* Was every call that raised all slots between the two made by pid? */
+/* Was every call that raised more than the map it names made by pid? */
 static bool is_by(const struct fixture *fx, pid_t pid, const struct raised *raised)
 {
 	struct hone_watch_counts counts;
-	uint64_t n = 0;
+	uint64_t n = raised->by_load;
 
 	hone_watch_counts(fx->watch, &counts);
 	for (int i = 0; i < HONE_RAISE_N; i++)
 		n += raised->by_all[i];
-	return n == 0 || (counts.last_all_tgid == pid && raised->begin >= n);
+	return n == 0 || (counts.last_tgid == pid && raised->begin >= n);
 }
 
 static int exit_code_of(pid_t pid)
@@ -160,6 +161,7 @@ static bool measure(struct fixture *fx, int (*act)(struct fixture *fx), struct r
 	out->end -= before.end;
 	for (int i = 0; i < HONE_RAISE_N; i++)
 		out->by_all[i] -= before.by_all[i];
+	out->by_load -= before.by_load;
 	return is_by(fx, pid, out);
 }
 

@@ -39,7 +39,8 @@ bool fixture_settles(const struct fixture *fx, uint32_t slot);
 struct raised {
 	uint64_t begin, end;	       /* how far they rose */
 	uint64_t by_all[HONE_RAISE_N]; /* calls of this process that raised every slot, by cause */
-	int exit_code;		       /* of the process; -1: killed */
+	uint64_t by_load;
+	int exit_code; /* of the process; -1: killed */
 };
 
 /* fixture_raised_by() - run act in a process of its own, single-threaded, with private files. */
