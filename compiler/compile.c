@@ -125,7 +125,7 @@ static bool lift(struct compile *c)
 	return true;
 }
 
-static void specialize(struct compile *c)
+static bool specialize(struct compile *c)
 {
 	const struct hone_request *request = c->request;
 
@@ -136,7 +136,9 @@ static void specialize(struct compile *c)
 				.analysis = c->analysis,
 			},
 			c->out);
-	hone_guard_build(c->ir, request->policy.count_packets);
+	if (hone_guard_build(c->ir, request->policy.count_packets))
+		return refuse(c, HONE_NO_BUDGET, "the guard");
+	return true;
 }
 
 static bool emit(struct compile *c)
@@ -164,8 +166,8 @@ static bool build_image(struct compile *c)
 
 	if (!lift(c))
 		return false;
-	if (c->request->kind == HONE_REQUEST_COMPILE)
-		specialize(c);
+	if (c->request->kind == HONE_REQUEST_COMPILE && !specialize(c))
+		return false;
 	lifted_ms = now_ms();
 	c->out->lift_ms = lifted_ms - start_ms;
 

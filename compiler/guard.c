@@ -40,14 +40,19 @@ static void expect_first(struct hone_ir *ir, LLVMValueRef branch)
 			LLVMMetadataAsValue(ir->context, node));
 }
 
-/* counts[index] += 1, from the end of the current block to a new one that the builder ends in. */
-static void build_count(struct hone_ir *ir, uint32_t index, LLVMValueRef key, const char *name)
+/* counts[index] += 1, from the end of the current block to a new one that the builder ends in. The
+ * index is in the image's map: programs may use all of the stack themselves. */
+static int build_count(struct hone_ir *ir, uint32_t index, const char *name)
 {
 	LLVMBasicBlockRef found = add_block(ir, name), done = add_block(ir, name);
-	LLVMValueRef args[] = {hone_ir_symbol(ir, HONE_SYM_COUNTS), key};
+	LLVMValueRef args[2] = {hone_ir_symbol(ir, HONE_SYM_COUNTS)};
 	LLVMValueRef counter, value, branch;
+	uint32_t offset;
+	int err = hone_tables_append(ir->tables, &index, sizeof(index), false, &offset);
 
-	hone_ir_store(ir, LLVMConstInt(ir->i32, index, false), key);
+	if (err)
+		return err;
+	args[1] = hone_ir_at_const(ir, hone_ir_symbol(ir, HONE_SYM_TABLE), offset);
 	counter = hone_ir_helper(ir, BPF_FUNC_map_lookup_elem, ir->ptr, args, 2);
 	branch = LLVMBuildCondBr(ir->builder, LLVMBuildIsNotNull(ir->builder, counter, ""), found,
 				 done);
@@ -59,34 +64,38 @@ static void build_count(struct hone_ir *ir, uint32_t index, LLVMValueRef key, co
 	LLVMBuildBr(ir->builder, done);
 
 	LLVMPositionBuilderAtEnd(ir->builder, done);
+	return 0;
 }
 
 /* The tail call's index is a constant, so that the kernel makes it a direct jump. It fails only
  * when too many tail calls came before, or nobody put the original there. */
-static void build_fallback(struct hone_ir *ir, LLVMValueRef key)
+static int build_fallback(struct hone_ir *ir)
 {
 	LLVMValueRef args[] = {
 		LLVMGetParam(ir->function, 0),
 		hone_ir_symbol(ir, HONE_SYM_SLOTS),
 		hone_ir_const(ir, HONE_PROG_ORIGINAL),
 	};
+	int err = build_count(ir, HONE_COUNT_FALLBACK, "count_fallback");
 
-	build_count(ir, HONE_COUNT_FALLBACK, key, "count_fallback");
+	if (err)
+		return err;
 	hone_ir_helper(ir, BPF_FUNC_tail_call, ir->i64, args, 3);
 	LLVMBuildRet(ir->builder, LLVMConstInt(ir->i32, XDP_ABORTED, false));
+	return 0;
 }
 
-void hone_guard_build(struct hone_ir *ir, bool count_packets)
+int hone_guard_build(struct hone_ir *ir, bool count_packets)
 {
 	LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(ir->function);
 	LLVMValueRef old_branch = LLVMGetBasicBlockTerminator(entry);
 	LLVMBasicBlockRef program = LLVMGetSuccessor(old_branch, 0);
 	LLVMBasicBlockRef valid = add_block(ir, "valid"), stale = add_block(ir, "stale");
-	LLVMValueRef key, is_valid;
+	LLVMValueRef is_valid;
+	int err;
 
 	LLVMInstructionEraseFromParent(old_branch);
 	LLVMPositionBuilderAtEnd(ir->builder, entry);
-	key = LLVMBuildAlloca(ir->builder, ir->i32, "");
 	is_valid = LLVMBuildICmp(
 		ir->builder, LLVMIntEQ,
 		load_epoch(ir, HONE_SYM_GUARD, offsetof(struct hone_guard_slot, begin)),
@@ -94,10 +103,11 @@ void hone_guard_build(struct hone_ir *ir, bool count_packets)
 	expect_first(ir, LLVMBuildCondBr(ir->builder, is_valid, valid, stale));
 
 	LLVMPositionBuilderAtEnd(ir->builder, stale);
-	build_fallback(ir, key);
+	err = build_fallback(ir);
 
 	LLVMPositionBuilderAtEnd(ir->builder, valid);
-	if (count_packets)
-		build_count(ir, HONE_COUNT_IMAGE, key, "count_image");
+	if (!err && count_packets)
+		err = build_count(ir, HONE_COUNT_IMAGE, "count_image");
 	LLVMBuildBr(ir->builder, program);
+	return err;
 }

@@ -165,8 +165,10 @@ int hone_passes_settle(struct hone_ir *ir);
 /* hone_guard_build() - before anything else the program compares the guard's `begin` with the
  * table's `expected`; on a difference it counts and tail-calls the original.
  *
- * count_packets: also count the packets that the image decides */
-void hone_guard_build(struct hone_ir *ir, bool count_packets);
+ * count_packets: also count the packets that the image decides
+ *
+ * Returns 0, or -E2BIG: not even 8 bytes of tables are allowed. */
+int hone_guard_build(struct hone_ir *ir, bool count_packets);
 
 /* ---- pipeline.c ---- */
 
