@@ -185,6 +185,38 @@ static void inner_maps_count_for_all(void **state)
 	assert_int_equal(analysis->sites[1].maps, 0);
 }
 
+static void stores_past_the_value_change_all_of_it(void **state)
+{
+	EFFECTS(VALUE_OF(0), STORE(BPF_DW, 0, 12, 1), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+	assert_int_equal(changed(&effects[0], 8), ALL);
+}
+
+static void updates_of_inner_maps_count_for_all(void **state)
+{
+	EFFECTS(VALUE_OF(2), MOV_REG(1, 0), MOV_REG(2, 10), ALU(BPF_ADD, 2, -4), MOV_REG(3, 10),
+		ALU(BPF_ADD, 3, -24), MOV(4, 0), CALL(BPF_FUNC_map_update_elem), DONE());
+	assert_true(effects[0].writes_keys);
+	assert_true(effects[3].writes_keys);
+	assert_int_equal(changed(&effects[1], 0), ALL);
+}
+
+static void arguments_that_are_not_described_change_the_value(void **state)
+{
+	EFFECTS(VALUE_OF(0), MOV_REG(3, 0), MOV_REG(1, 10), ALU(BPF_ADD, 1, -8), MOV(2, 8),
+		CALL(BPF_FUNC_trace_printk), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+}
+
+static void either_of_two_maps_may_be_updated(void **state)
+{
+	EFFECTS(LOAD(BPF_W, 6, 1, 12), LD_MAP(1, 0), JUMP(BPF_JEQ, 6, 0, 2), LD_MAP(1, 3),
+		MOV_REG(2, 10), ALU(BPF_ADD, 2, -4), CALL(BPF_FUNC_map_delete_elem), DONE());
+	assert_true(effects[0].writes_keys);
+	assert_true(effects[3].writes_keys);
+	assert_untouched(&effects[1]);
+}
+
 /* ---- atomics ---- */
 
 static void atomic_adds_change_from_their_lowest_bit_up(void **state)
@@ -340,6 +372,10 @@ int main(void)
 		ANALYSED(indexes_that_differ_by_path_are_not_known),
 		ANALYSED(keys_of_hashes_are_not_asked),
 		ANALYSED(xdp_filter_counts_above_its_flags),
+		ANALYSED(stores_past_the_value_change_all_of_it),
+		ANALYSED(updates_of_inner_maps_count_for_all),
+		ANALYSED(arguments_that_are_not_described_change_the_value),
+		ANALYSED(either_of_two_maps_may_be_updated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -325,6 +325,40 @@ static void many_sites_become_elsewhere(void **state)
 	assert_true(kinds->reg[n - 1][6].other);
 }
 
+static void values_or_packets_may_come_from_elsewhere(void **state)
+{
+	KINDS(LOAD(BPF_W, 6, 1, 0), LOAD(BPF_W, 7, 1, 12), LOOKUP_IN(0), JUMP(BPF_JEQ, 7, 0, 1),
+	      MOV_REG(0, 6), MOV_REG(8, 0), MOV(0, 0), EXIT());
+	assert_int_equal(last[8].kind, HONE_KIND_POINTER);
+	assert_int_equal(last[8].sites, 1);
+	assert_true(last[8].other);
+}
+
+static void handles_are_sets_too(void **state)
+{
+	KINDS(LOAD(BPF_W, 6, 1, 12), LD_MAP(7, 0), JUMP(BPF_JEQ, 6, 0, 2), LD_MAP(7, 1), MOV(0, 0),
+	      EXIT());
+	assert_int_equal(last[7].kind, HONE_KIND_MAP);
+	assert_int_equal(last[7].maps, 3);
+}
+
+static void atomics_change_what_the_stack_holds(void **state)
+{
+	KINDS(STORE(BPF_DW, 10, -8, 1), MOV(6, 1), ATOMIC(BPF_DW, 10, -8, 6, BPF_ADD),
+	      LOAD(BPF_DW, 2, 10, -8), LOAD(BPF_W, 3, 10, -8), MOV(0, 0), EXIT());
+	assert_unknown(&last[2]);
+	assert_unknown(&last[3]);
+}
+
+static void indexed_stores_clobber_words(void **state)
+{
+	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), ALU(BPF_AND, 4, 7), MOV_REG(3, 10),
+	      ALU_REG(BPF_ADD, 3, 4), STORE(BPF_B, 3, -64, 9), LOAD(BPF_W, 2, 10, -8),
+	      LOAD(BPF_W, 5, 10, -4), MOV(0, 0), EXIT());
+	assert_unknown(&last[2]);
+	assert_unknown(&last[5]);
+}
+
 /* ---- refusals ---- */
 
 static void refuses_registers_that_were_never_set(void **state)
@@ -438,6 +472,10 @@ int main(void)
 		TEST(refuses_a_lookup_in_no_map),
 		TEST(refuses_other_program_types),
 		TEST(xdp_filter_is_understood),
+		TEST(values_or_packets_may_come_from_elsewhere),
+		TEST(handles_are_sets_too),
+		TEST(atomics_change_what_the_stack_holds),
+		TEST(indexed_stores_clobber_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

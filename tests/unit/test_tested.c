@@ -230,10 +230,11 @@ static void loads_shared_with_another_site_are_not(void **state)
 	assert_false(site[1].tested_ok);
 }
 
+/* What an earlier round found may still be around. */
 static void lookups_in_loops_are_not(void **state)
 {
-	SITE(MOV(6, 0), HIT, LOAD(BPF_DW, 1, 0, 0), ALU(BPF_AND, 1, 1), ALU(BPF_ADD, 6, 1),
-	     JUMP(BPF_JLT, 6, 3, -(HIT_INSNS + 4)), RETURN(2));
+	SITE(MOV(6, 0), LOOKUP_IN(0), LOAD(BPF_DW, 1, 0, 0), ALU(BPF_AND, 1, 1), ALU(BPF_ADD, 6, 1),
+	     JUMP(BPF_JLT, 6, 3, -(LOOKUP_IN_INSNS + 4)), RETURN(2));
 	assert_true(site->in_loop);
 	assert_false(site->tested_ok);
 }
@@ -258,6 +259,26 @@ static void pointers_compared_with_pointers_are_not(void **state)
 	SITE(LOAD(BPF_W, 6, 1, 0), HIT, LOAD(BPF_DW, 1, 0, 0), ALU(BPF_AND, 1, 1),
 	     JUMP_REG(BPF_JGT, 0, 6, 0), RETURN(2));
 	assert_false(site->tested_ok);
+}
+
+static void masks_in_32_bits_end_there(void **state)
+{
+	SITE(HIT, LOAD(BPF_DW, 1, 0, 0), ALU32(BPF_AND, 1, -4), RETURN(2));
+	assert_tested(site, 0, 0xfffffffc, 1);
+}
+
+static void compares_in_32_bits_test_the_lower_half(void **state)
+{
+	SITE(HIT, LOAD(BPF_DW, 1, 0, 0), INSN(BPF_JMP32 | BPF_JNE | BPF_K, 1, 0, 2, 0), RETURN(2),
+	     STORE(BPF_DW, 0, 0, 1), RETURN(1));
+	assert_tested(site, 0, UINT32_MAX, 1);
+}
+
+static void the_lower_half_is_a_word_of_its_own(void **state)
+{
+	SITE(HIT, LOAD(BPF_DW, 1, 0, 0), ALU32_REG(BPF_MOV, 2, 1), JUMP(BPF_JNE, 2, 0, 2),
+	     RETURN(2), STORE(BPF_DW, 0, 0, 1), RETURN(1));
+	assert_tested(site, 0, UINT32_MAX, 1);
 }
 
 /* ---- xdp-filter ---- */
@@ -343,6 +364,9 @@ int main(void)
 		ANALYSED(the_miss_path_does_not_matter),
 		ANALYSED(pointers_compared_with_pointers_are_not),
 		ANALYSED(xdp_filter_only_tests_port_flags),
+		ANALYSED(masks_in_32_bits_end_there),
+		ANALYSED(compares_in_32_bits_test_the_lower_half),
+		ANALYSED(the_lower_half_is_a_word_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,67 @@ static void loops_that_move_the_pointer_change_all(void **state)
 	assert_int_equal(changed(&effects[0], 8), ALL);
 }
 
+/* The two paths set different bits. */
+static void paths_join_what_they_change(void **state)
+{
+	EFFECTS(VALUE_OF(0), LOAD(BPF_DW, 1, 0, 0), LOAD(BPF_DW, 2, 0, 8), JUMP(BPF_JEQ, 2, 0, 2),
+		ALU(BPF_OR, 1, 1), GOTO(1), ALU(BPF_OR, 1, 2), STORE_REG(BPF_DW, 0, 0, 1), DONE());
+	assert_int_equal(changed(&effects[0], 0), 3);
+}
+
+static void paths_that_load_different_fields_change_all(void **state)
+{
+	EFFECTS(VALUE_OF(0), MOV_REG(6, 0), LOAD(BPF_DW, 1, 0, 0), JUMP(BPF_JEQ, 1, 0, 1),
+		LOAD(BPF_DW, 1, 0, 8), STORE_REG(BPF_DW, 6, 0, 1), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+}
+
+static void bits_set_in_32_bits_clear_the_upper_half(void **state)
+{
+	EFFECTS(VALUE_OF(0), LOAD(BPF_DW, 1, 0, 0), ALU32(BPF_OR, 1, 1), STORE_REG(BPF_DW, 0, 0, 1),
+		DONE());
+	assert_int_equal(changed(&effects[0], 0), 0xffffffff00000001);
+}
+
+static void words_changed_in_the_stack_are_lost(void **state)
+{
+	EFFECTS(VALUE_OF(0), LOAD(BPF_DW, 1, 0, 0), STORE_REG(BPF_DW, 10, -16, 1),
+		ATOMIC(BPF_DW, 10, -16, 1, BPF_ADD), LOAD(BPF_DW, 1, 10, -16),
+		STORE_REG(BPF_DW, 0, 0, 1), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+}
+
+static void fetched_words_are_not_the_loaded_ones(void **state)
+{
+	EFFECTS(VALUE_OF(0), LOAD(BPF_DW, 1, 0, 0), ATOMIC(BPF_DW, 0, 8, 1, BPF_ADD | BPF_FETCH),
+		STORE_REG(BPF_DW, 0, 0, 1), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+}
+
+static void a_constant_minus_the_word_changes_all(void **state)
+{
+	EFFECTS(VALUE_OF(0), LOAD(BPF_DW, 1, 0, 0), MOV(2, 0x40), ALU_REG(BPF_SUB, 2, 1),
+		STORE_REG(BPF_DW, 0, 0, 2), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+}
+
+static void a_sign_extended_word_changes_all(void **state)
+{
+	EFFECTS(VALUE_OF(0), LOAD(BPF_DW, 1, 0, 0), INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 1, 8, 0),
+		STORE_REG(BPF_DW, 0, 0, 1), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+}
+
+/* The helper may write anything from r10 - 24 up, the spilled word included. */
+static void memory_of_unknown_length_loses_the_word(void **state)
+{
+	EFFECTS(MOV_REG(7, 1), VALUE_OF(0), MOV_REG(6, 0), LOAD(BPF_DW, 1, 0, 0),
+		STORE_REG(BPF_DW, 10, -8, 1), LOAD(BPF_W, 4, 7, 12), MOV_REG(1, 7), MOV(2, 0),
+		MOV_REG(3, 10), ALU(BPF_ADD, 3, -24), CALL(BPF_FUNC_xdp_load_bytes),
+		LOAD(BPF_DW, 3, 10, -8), STORE_REG(BPF_DW, 6, 0, 3), DONE());
+	assert_int_equal(changed(&effects[0], 0), ALL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +260,14 @@ int main(void)
 		ANALYSED(a_path_that_adds_less_changes_more),
 		ANALYSED(loops_keep_what_every_round_keeps),
 		ANALYSED(loops_that_move_the_pointer_change_all),
+		ANALYSED(paths_join_what_they_change),
+		ANALYSED(paths_that_load_different_fields_change_all),
+		ANALYSED(bits_set_in_32_bits_clear_the_upper_half),
+		ANALYSED(words_changed_in_the_stack_are_lost),
+		ANALYSED(fetched_words_are_not_the_loaded_ones),
+		ANALYSED(a_constant_minus_the_word_changes_all),
+		ANALYSED(a_sign_extended_word_changes_all),
+		ANALYSED(memory_of_unknown_length_loses_the_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
