@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# links BUILD: which built programs need LLVM. Only the worker may, and tests of what it is made of.
+# links BUILD: which built programs need LLVM. Only the worker may, and tests and benchmarks of what it
+# is made of.
 set -euo pipefail
 build=${1:?usage: links.sh BUILD}
 . "$(dirname "$0")/files.sh"
 
 may_link_llvm() {
 	case "$1" in
-	compiler/honec | tests/golden/* | tests/unit/* | tests/kernel/* | tests/fuzz/*) return 0 ;;
+	compiler/honec | tests/bench/filter_path | tests/golden/* | tests/unit/* | tests/kernel/* | tests/fuzz/*) return 0 ;;
 	*) return 1 ;;
 	esac
 }
