@@ -150,6 +150,7 @@ struct hone_site {
 	enum hone_site_kind kind;
 	uint64_t maps; /* which maps it can ask */
 	bool in_loop;
+	bool address_used; /* as a number: a value elsewhere could be told from this one */
 	/* How the program uses what the lookup returns. `tested_ok`: on every path from the lookup
 	 * on, as long as each (value & mask) it tests is zero, the program does nothing with the
 	 * pointer but compare it with null and load the 64-bit word at tested_offset, and nothing

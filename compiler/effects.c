@@ -16,7 +16,8 @@
 struct looking {
 	const struct hone_code *code;
 	const struct hone_kinds *kinds;
-	const uint64_t *kept; /* words.c */
+	const uint64_t *kept;  /* words.c */
+	uint64_t address_used; /* address.c */
 	struct hone_effects *effects;
 };
 
@@ -194,6 +195,7 @@ static void fill_site(const struct looking *l, uint32_t at, struct hone_site *si
 	site->kind = l->code->insns[at].imm == BPF_FUNC_tail_call ? HONE_SITE_TAIL_CALL
 								  : HONE_SITE_LOOKUP;
 	site->maps = map->kind == HONE_KIND_MAP ? map->maps : 0;
+	site->address_used = site->id >= HONE_SITES_MAX || (l->address_used >> site->id & 1);
 	site->in_loop = l->code->blocks[l->code->block_of[at]].in_loop;
 	if (site->kind == HONE_SITE_LOOKUP && all_arrays(l->code->unit, site->maps))
 		site->key_is_known = find_key(l, site, &site->key);
@@ -208,6 +210,7 @@ struct hone_analysis *hone_effects(struct hone_arena *arena, const struct hone_c
 		.code = code,
 		.kinds = kinds,
 		.kept = hone_words(arena, code, kinds),
+		.address_used = hone_address_used(code, kinds),
 		.effects = hone_arena_alloc(arena, code->unit->n_maps, sizeof(*l.effects)),
 	};
 

@@ -35,6 +35,12 @@ static inline int hone_place_of_slot(int slot)
 uint64_t *hone_words(struct hone_arena *arena, const struct hone_code *code,
 		     const struct hone_kinds *kinds);
 
+/* ---- address.c ---- */
+
+/* hone_address_used() - the set of sites whose result's address is used as a number: compared
+ * with anything but NULL, subtracted, computed with, returned. */
+uint64_t hone_address_used(const struct hone_code *code, const struct hone_kinds *kinds);
+
 /* ---- tested.c ---- */
 
 struct hone_tested;

@@ -7,6 +7,7 @@
  * the call names, found in the facts by that name. What analysis would know of a site is written
  * beside its mark:
  *   !hone.key     !{i32 key}                the key is this constant
+ *   !hone.address !{i32 1}                  the value's address is used as a number
  *   !hone.tested  !{i32 offset, i64 bits}   the value is only tested so
  * Runs the passes, then LLVM's; prints the IR or the report. Emits no code, builds no guard. */
 #include <errno.h>
@@ -140,6 +141,7 @@ static int read_site(struct golden *golden, LLVMValueRef call, struct hone_site 
 		return -EINVAL;
 	site->kind = id == LOOKUP_ID ? HONE_SITE_LOOKUP : HONE_SITE_TAIL_CALL;
 	site->maps = map_set(golden, LLVMGetOperand(call, id == LOOKUP_ID ? 0 : 1));
+	site->address_used = mark_operand(golden->ir, call, "hone.address", 0);
 	if (key) {
 		site->key_is_known = true;
 		site->key = (uint32_t)LLVMConstIntGetZExtValue(key);

@@ -7,7 +7,8 @@
  * Does:    one stub that yields the address of constant bytes, or NULL for an index outside.
  * Not:     per-CPU arrays, whose value depends on where the packet is met; variable indexes,
  *          which cost nothing in an array.
- * Refuses: NO_MAP_TYPE, NO_MAP_LIVE, NO_VALUES_WRITTEN, NO_CONSTANT_KEY, NO_BUDGET.
+ * Refuses: NO_MAP_TYPE, NO_MAP_LIVE, NO_VALUES_WRITTEN, NO_CONSTANT_KEY, NO_ADDRESS_USED,
+ *          NO_BUDGET.
  * Source:  kernel/bpf/arraymap.c array_map_lookup_elem(): NULL from max_entries on.
  */
 #include <assert.h>
@@ -35,6 +36,8 @@ static enum hone_reason refusal(const struct hone_map *map, const struct hone_si
 		return HONE_NO_VALUES_WRITTEN;
 	if (!site->key_is_known)
 		return HONE_NO_CONSTANT_KEY;
+	if (site->address_used)
+		return HONE_NO_ADDRESS_USED;
 	return HONE_REWRITTEN;
 }
 
