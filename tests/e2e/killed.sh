@@ -9,7 +9,7 @@ source "$(dirname "$0")/lib.sh"
 kills=8
 [ -z "${HONE_LONG:-}" ] || kills=50
 MAP=/sys/fs/bpf/xdp-filter/filter_ipv4
-VALUE=$(for _ in $(seq "$(getconf _NPROCESSORS_CONF)"); do echo -n "3 0 0 0 0 0 0 0 "; done)
+VALUE="3 0 0 0 0 0 0 0"
 
 writer() {
 	local n
@@ -65,7 +65,8 @@ for n in $(seq "$kills"); do
 	kill -0 "$judge" 2>/dev/null || break
 done
 wait "$judge" || fail "judge: $(cat "$TMP/judge")"
-kill "${CHILDREN[0]}" && wait "${CHILDREN[0]}" 2>/dev/null
+kill "${CHILDREN[0]}" || fail "the writer did not last"
+wait "${CHILDREN[0]}" 2>/dev/null
 say "$n kills, slowest adoption $slowest_ms ms, $(cat "$TMP/judge")"
 
 # kill -9 of the compiler: the original stays, the reason is shown.

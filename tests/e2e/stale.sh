@@ -41,7 +41,7 @@ hone attach v0 --level 2 || fail "attach"
 wait_until 10 state_is v0 live || fail "not live: $(hone status v0)"
 COUNTS=$(ls -d "$BPFFS"/units/*/counts)
 MAP=/sys/fs/bpf/xdp-filter/filter_ipv4
-VALUE=$(for _ in $(seq "$(getconf _NPROCESSORS_CONF)"); do echo -n "3 0 0 0 0 0 0 0 "; done)
+VALUE="3 0 0 0 0 0 0 0"
 
 say "iterate: $rounds rounds"
 judge --share 30 iterate "$rounds" "$block" || fail "iterate"
@@ -51,4 +51,5 @@ say "storm: $storm_s s"
 storm_writer &
 CHILDREN+=($!)
 judge --share 30 storm "$storm_s" || fail "storm"
+kill -0 "${CHILDREN[0]}" || fail "the writer did not last"
 say "ok"
