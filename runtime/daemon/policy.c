@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/common/cleanup.h"
+#include "runtime/deploy/gate.h"
 
 enum kind { UINT, BOOLEAN, NUMBER, ON_EXIT, RATE };
 
@@ -49,8 +50,8 @@ void hone_settings_default(struct hone_settings *out)
 		.max_insns = 100000,
 		.on_exit = HONE_EXIT_RESTORE,
 		.check_packets = 2000,
-		.gate_pairs = 201,
-		.gate_packets = 1024,
+		.gate_pairs = HONE_GATE_PAIRS,
+		.gate_packets = HONE_GATE_PACKETS,
 		.gate_min_ratio = 1.0,
 	};
 }

@@ -52,6 +52,7 @@ static enum hone_state begin(struct hone_session *session)
 	hone_step_reason(session, HONE_REWRITTEN, "");
 	session->must_compile = true;
 	session->n_deaths = 0;
+	session->n_not_faster = 0;
 	session->compiled_ms = 0;
 	if (session->is_paused)
 		return hone_step_withdraw(session, HONE_STATE_PAUSED);
@@ -129,8 +130,9 @@ static action *const table[HONE_STATE_N][HONE_EVENT_N] = {
 	ROW(OBSERVING, begin, adopt, hone_step_analysed, hone_step_observed, stay,    stay,  stay,        hone_step_work,    begin, pause_now, stay,  stay, finish)
 	ROW(COMPILING, begin, stay,  hone_step_analysed, hone_step_answered, stay,    stay,  stay,        hone_step_work,    begin, pause_now, stay,  sick, finish)
 	ROW(CHECKING,  begin, stay,  hone_step_publish_analysed,
-					       stay,     hone_step_checked, stay, stay,        hone_step_publish, begin, pause_now, stay,  sick, finish)
-	ROW(LIVE,      begin, stay,  stay,     stay,     stay,    stay,  moved_live,  stay,    begin, pause_now, stay,  sick, finish)
+					       stay,     hone_step_checked, hone_step_gated, stay,        hone_step_publish, begin, pause_now, stay,  sick, finish)
+	ROW(LIVE,      begin, stay,  hone_step_analysed,
+					       stay,     stay,    stay,  moved_live,  hone_step_work, begin, pause_now, stay,  sick, finish)
 	ROW(GENERIC,   begin, stay,  hone_step_analysed, stay,     stay,    stay,  moved_again, hone_step_work,    begin, pause_now, stay,  sick, finish)
 	ROW(PAUSED,    begin, stay,  stay,     stay,     stay,    stay,  stay,        stay,    stay,  stay,      begin, stay, finish)
 	ROW(REFUSED,   begin, stay,  hone_step_analysed, stay,     stay,    stay,  moved_again, hone_step_work,    begin, pause_now, begin, stay, finish)
@@ -150,10 +152,15 @@ bool hone_session_event(struct hone_session *session, enum hone_event event)
 	enum hone_state after = table[before][event](session);
 
 	session->state = after;
-	if (after != before)
-		hone_log_info("%s: %s: %s: %s -> %s", session->target.ifname, session->unit.name,
-			      hone_event_name(event), hone_state_name(before),
-			      hone_state_name(after));
+	if (after != before) {
+		uint64_t now_ms = hone_now_ms();
+
+		hone_log_info("%s: %s: %s: %s -> %s after %llu ms", session->target.ifname,
+			      session->unit.name, hone_event_name(event), hone_state_name(before),
+			      hone_state_name(after),
+			      (unsigned long long)(now_ms - session->since_ms));
+		session->since_ms = now_ms;
+	}
 	if (after != HONE_STATE_GONE)
 		return true;
 	hone_session_free(&session);
@@ -182,9 +189,11 @@ int hone_session_new(struct hone_daemon *daemon, const struct hone_target *targe
 		.unit = *unit,
 		.maps = *maps,
 		.slot = slot,
+		.since_ms = hone_now_ms(),
 		.deploy = HONE_DEPLOYMENT_EMPTY,
 		.live = {.image_fd = -1, .table_fd = -1},
 		.candidate = {.image_fd = -1, .table_fd = -1},
+		.look_again_ms = HONE_LOOK_AGAIN_MIN_MS,
 		.retry_ms = HONE_RETRY_MIN_MS,
 		.timer = {.fn = timer_due, .arg = session},
 	};

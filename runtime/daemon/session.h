@@ -10,6 +10,7 @@
 #include "runtime/daemon/daemon.h"
 #include "runtime/daemon/programs.h"
 #include "runtime/deploy/check.h"
+#include "runtime/deploy/gate.h"
 #include "runtime/deploy/swap.h"
 #include "runtime/live/maps.h"
 
@@ -44,6 +45,7 @@ struct hone_generation {
 	int image_fd, table_fd; /* -1 once the deployment owns them */
 	uint32_t prog_id, n_insns;
 	uint8_t tag[BPF_TAG_SIZE];
+	struct hone_gate_result gate; /* pairs 0: not measured by this daemon */
 };
 
 struct hone_session {
@@ -56,6 +58,7 @@ struct hone_session {
 	uint32_t slot;
 
 	enum hone_state state;
+	uint64_t since_ms; /* in this state */
 	unsigned int level;
 	bool is_paused;
 	enum hone_reason reason; /* of the last refusal; HONE_REWRITTEN: none */
@@ -66,12 +69,15 @@ struct hone_session {
 	struct hone_facts refused; /* facts of the last refusal: no second try on equal ones */
 	json_t *explained;	   /* report of the last answer of honec */
 
-	bool awaits_analysis;  /* HONE_EVENT_ANALYSED is for us */
-	bool must_compile;     /* the level or the policy changed: facts alone do not decide */
-	uint64_t compiled_ms;  /* when the last compile was asked for; 0: never */
-	uint64_t retry_ms;     /* back-off */
-	unsigned int n_deaths; /* of honec, in a row, on this unit */
-	uint64_t live_epoch;   /* `expected` of the live image */
+	uint64_t unknown_since_ms; /* a program that cannot be analysed shares maps; 0: none */
+	uint64_t look_again_ms;	   /* wait before looking whether it is still there */
+	bool awaits_analysis;	   /* HONE_EVENT_ANALYSED is for us */
+	bool must_compile;	   /* the level or the policy changed: facts alone do not decide */
+	uint64_t compiled_ms;	   /* when the last compile was asked for; 0: never */
+	uint64_t retry_ms;	   /* back-off */
+	unsigned int n_deaths;	   /* of honec, in a row, on this unit */
+	unsigned int n_not_faster; /* images in a row that the gate refused */
+	uint64_t live_epoch;	   /* `expected` of the live image */
 	uint32_t generation, n_swaps, n_compiles, n_republished;
 
 	struct hone_timer timer;
@@ -79,6 +85,7 @@ struct hone_session {
 	/* What came with the last event. */
 	struct hone_result answer;
 	struct hone_check_result checked;
+	struct hone_gate_result gated;
 	char job_died[HONE_HOW_LEN]; /* "": it did not */
 	enum hone_end { HONE_END_DETACH, HONE_END_LOST, HONE_END_STOP } end;
 };
@@ -112,6 +119,8 @@ int hone_facts_gather(struct hone_session *session, struct hone_facts *out);
 void hone_facts_free(struct hone_facts *facts);
 /* Everything the same, so that a compile would give the same. */
 bool hone_facts_equal(const struct hone_facts *a, const struct hone_facts *b);
+/* Some program that holds one of the maps cannot be analysed. Its end is no event. */
+bool hone_facts_have_unknown(const struct hone_facts *facts);
 /* All that the image took for granted is still so. */
 bool hone_facts_hold(const struct hone_generation *image, const struct hone_facts *now);
 
@@ -120,8 +129,9 @@ bool hone_facts_hold(const struct hone_generation *image, const struct hone_fact
 /* hone_image_load() - the candidate's table and program into the kernel; pins the deployment's
  * first objects if there are none. */
 int hone_image_load(struct hone_session *session);
-/* hone_image_check() - start the job; HONE_EVENT_CHECKED follows. */
+/* hone_image_check(), hone_image_gate() - start the job; HONE_EVENT_CHECKED, _GATED follow. */
 int hone_image_check(struct hone_session *session);
+int hone_image_gate(struct hone_session *session);
 /* hone_image_publish() - the candidate becomes what packets meet, valid for `now`. */
 int hone_image_publish(struct hone_session *session, const struct hone_facts *now);
 /* hone_image_republish() - the live image is valid again, for `now`. */

@@ -6,17 +6,19 @@
  * program that holds one of the maps, at any point in between makes the facts void. The grace
  * period lets programs end which began before the last write and may still store old bits.
  * Decides no class: hone_class_of() does. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
+#include "runtime/common/sys.h"
 #include "runtime/daemon/session.h"
 #include "runtime/live/sharing.h"
 #include "runtime/live/snapshot.h"
 
-enum { READ_LIMIT_US = 500000 };
+enum { READ_LIMIT_US = 500000, UNKNOWN_PASSES_MS = 1000 };
 
 void hone_facts_free(struct hone_facts *facts)
 {
@@ -66,6 +68,14 @@ static bool holds(const struct hone_assumption *assumption, const struct hone_fa
 	if (assumption->enforcement == HONE_GUARDED && !map->is_watched)
 		return false;
 	return hone_assumption_holds(assumption, &was->maps[assumption->map], map);
+}
+
+bool hone_facts_have_unknown(const struct hone_facts *facts)
+{
+	for (uint32_t i = 0; i < facts->n_maps; i++)
+		if (facts->maps[i].others.is_unknown)
+			return true;
+	return false;
 }
 
 bool hone_facts_hold(const struct hone_generation *image, const struct hone_facts *now)
@@ -141,7 +151,9 @@ static int watch_maps(struct hone_session *session, const struct hone_result *an
 
 struct walk {
 	struct hone_session *session;
-	bool is_pending; /* a sharer's analysis was asked for */
+	const struct hone_result *analysis; /* the unit's own */
+	bool is_pending;		    /* a sharer's analysis was asked for */
+	bool has_unknown;		    /* a sharer that cannot be analysed */
 };
 
 static bool is_ours(void *arg, uint32_t prog_id)
@@ -156,28 +168,75 @@ static bool is_ours(void *arg, uint32_t prog_id)
 	return false;
 }
 
-/* What does another program do to a map? Captured ones are analysed, others cannot be trusted. */
-static int ask(void *arg, uint32_t prog_id, uint32_t map_id, struct hone_effects *out)
+/* A copy of the unit: the same instructions (tag) on the same maps. Somebody verifies a capture. */
+static bool is_copy(const struct hone_session *session, uint32_t prog_id)
 {
-	struct walk *walk = arg;
-	struct hone_programs *programs = walk->session->daemon->programs;
-	struct hone_program *program = hone_programs_find(programs, prog_id);
-	int err;
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(prog_id);
+	uint32_t ids[HONE_MAPS_MAX], n;
+	struct bpf_prog_info info;
 
-	if (!program || program->refused != HONE_REWRITTEN)
-		return -ENOENT;
-	err = hone_programs_analyse(programs, program);
-	if (err == -EINPROGRESS)
-		walk->is_pending = true;
-	if (err)
-		return err;
-	for (uint32_t i = 0; i < program->analysis.n_effects; i++) {
-		if (program->unit.maps[i].id == map_id) {
-			*out = program->analysis.effects[i];
+	if (fd < 0 || hone_prog_info(fd, &info) ||
+	    memcmp(info.tag, session->unit.tag, sizeof(info.tag)) != 0 ||
+	    hone_prog_map_ids(fd, ids, HONE_MAPS_MAX, &n) || n < session->unit.n_maps)
+		return false;
+	for (uint32_t i = 0; i < session->unit.n_maps; i++)
+		if (ids[i] != session->unit.maps[i].id)
+			return false;
+	return true;
+}
+
+static int effects_on(const struct hone_unit *unit, const struct hone_result *analysis,
+		      uint32_t map_id, struct hone_effects *out)
+{
+	for (uint32_t i = 0; i < analysis->n_effects && i < unit->n_maps; i++) {
+		if (unit->maps[i].id == map_id) {
+			*out = analysis->effects[i];
 			return 0;
 		}
 	}
 	return -ENOENT; /* bound later, or the analysis is a refusal */
+}
+
+static int ask_known(struct walk *walk, uint32_t prog_id, uint32_t map_id, struct hone_effects *out)
+{
+	struct hone_programs *programs = walk->session->daemon->programs;
+	struct hone_program *program = hone_programs_find(programs, prog_id);
+	int err;
+
+	if (is_copy(walk->session, prog_id))
+		return effects_on(&walk->session->unit, walk->analysis, map_id, out);
+	if (!program || program->refused != HONE_REWRITTEN)
+		return -ENOENT;
+	err = hone_programs_analyse(programs, program);
+	return err ? err : effects_on(&program->unit, &program->analysis, map_id, out);
+}
+
+/* What does another program do to a map? Captured ones are analysed, others cannot be trusted. */
+static int ask(void *arg, uint32_t prog_id, uint32_t map_id, struct hone_effects *out)
+{
+	struct walk *walk = arg;
+	int err = ask_known(walk, prog_id, map_id, out);
+
+	if (err == -EINPROGRESS)
+		walk->is_pending = true;
+	else if (err)
+		walk->has_unknown = true;
+	return err;
+}
+
+/* Programs come and go (a copy that is verified, an image on its way out): one that cannot be
+ * analysed counts only if it is still there after a while. true: look again later. */
+static bool may_pass(struct hone_session *session, bool has_unknown)
+{
+	uint64_t now_ms = hone_now_ms();
+
+	if (!has_unknown) {
+		session->unknown_since_ms = 0;
+		return false;
+	}
+	if (!session->unknown_since_ms)
+		session->unknown_since_ms = now_ms;
+	return now_ms - session->unknown_since_ms < UNKNOWN_PASSES_MS;
 }
 
 static bool is_read(const struct hone_session *session, const struct hone_result *analysis,
@@ -247,7 +306,7 @@ static int gather_at(struct hone_session *session, const struct hone_result *ana
 		     struct hone_facts *out)
 {
 	struct hone_watch *watch = session->daemon->watch;
-	struct walk walk = {.session = session};
+	struct walk walk = {.session = session, .analysis = analysis};
 	int err;
 
 	if (!hone_watch_stable(watch, session->slot, &out->epoch))
@@ -257,6 +316,8 @@ static int gather_at(struct hone_session *session, const struct hone_result *ana
 		return -EINPROGRESS;
 	if (err)
 		return refuse(session, HONE_NO_KERNEL_OBJECT, err, "walk of the loaded programs");
+	if (may_pass(session, walk.has_unknown))
+		return -EAGAIN;
 	err = hone_rcu_grace();
 	if (err)
 		return refuse(session, HONE_NO_KERNEL_OBJECT, err, "grace period");

@@ -101,7 +101,7 @@ int hone_image_load(struct hone_session *session)
 	return 0;
 }
 
-/* ---- check, in a child ---- */
+/* ---- check and gate, in children ---- */
 
 /* First thing in a child: its programs are nobody's business, its packets come from the unit's
  * network namespace. */
@@ -157,6 +157,47 @@ int hone_image_check(struct hone_session *session)
 				 &session->job);
 
 	return err ? fail(session, HONE_NO_CHECK, err, "differential run") : 0;
+}
+
+static void run_gate(void *arg, void *result)
+{
+	const struct hone_session *session = arg;
+	const struct hone_settings *settings = &session->daemon->settings;
+	struct hone_gate_result *out = result;
+	int err;
+
+	enter_child(session);
+	err = hone_gate_run(&session->unit, &session->maps, &session->candidate.result.image,
+			    &(struct hone_gate_opts){
+				    .pairs = settings->gate_pairs,
+				    .packets = settings->gate_packets,
+				    .min_ratio = settings->gate_min_ratio,
+				    .seed = 1 + session->generation,
+			    },
+			    out);
+	if (err) {
+		out->refused = HONE_NO_CHECK;
+		snprintf(out->detail, sizeof(out->detail), "measurement: %s", strerror(-err));
+	}
+}
+
+static void gate_done(void *arg, const void *result, const char *how)
+{
+	struct hone_session *session = arg;
+
+	note_death(session, result, how);
+	if (result)
+		session->gated = *(const struct hone_gate_result *)result;
+	hone_session_event(session, HONE_EVENT_GATED);
+}
+
+int hone_image_gate(struct hone_session *session)
+{
+	int err =
+		hone_job_start(session->daemon->loop, &job_limits, run_gate, session,
+			       sizeof(struct hone_gate_result), gate_done, session, &session->job);
+
+	return err ? fail(session, HONE_NO_CHECK, err, "measurement") : 0;
 }
 
 /* ---- what packets meet ---- */

@@ -36,6 +36,15 @@ static json_t *guard_json(const struct hone_session *session)
 			 (json_int_t)expected, "valid", begin == expected);
 }
 
+static json_t *gain_json(const struct hone_gate_result *gate)
+{
+	if (gate->pairs == 0)
+		return json_null();
+	return json_pack("{s:f,s:f,s:f,s:f,s:f,s:I}", "generic_ns", gate->generic_ns,
+			 "specialized_ns", gate->specialized_ns, "ratio", gate->ratio, "net_ratio",
+			 gate->net_ratio, "noise", gate->noise, "pairs", (json_int_t)gate->pairs);
+}
+
 static json_t *counts_json(const struct hone_session *session)
 {
 	uint64_t counts[HONE_COUNT_N];
@@ -110,7 +119,7 @@ json_t *hone_session_status(const struct hone_session *session)
 	put(json, "specialized",
 	    live->exists ? program_json(live->prog_id, live->tag, live->n_insns) : json_null());
 	put(json, "guard", guard_json(session));
-	put(json, "gain", json_null());
+	put(json, "gain", gain_json(live->exists ? &live->gate : &session->gated));
 	put(json, "counts", counts_json(session));
 	put(json, "ifindex", json_integer(session->target.ifindex));
 	put(json, "netns", json_integer((json_int_t)session->target.netns));

@@ -14,6 +14,9 @@ enum {
 	RETRY_MAX_MS = 500,
 	WORKER_RETRY_MS = 1000, /* after honec's death; times the deaths in a row */
 	WORKER_DEATHS_MAX = 5,
+	LOOK_AGAIN_MAX_MS = 60000,
+	NOT_FASTER_MAX = 6,	     /* doublings of the gap between compiles */
+	NOT_FASTER_RETRY_MS = 60000, /* the machine may have been busy */
 };
 
 /* ---- small things ---- */
@@ -74,6 +77,20 @@ enum hone_state hone_step_withdraw(struct hone_session *session, enum hone_state
 	return state;
 }
 
+/* The unit could have a better image without a program whose end nobody tells. */
+static void look_again(struct hone_session *session, const struct hone_facts *facts)
+{
+	if (!hone_facts_have_unknown(facts)) {
+		session->look_again_ms = HONE_LOOK_AGAIN_MIN_MS;
+		return;
+	}
+	if (!session->timer.is_set)
+		hone_step_try_again(session, session->look_again_ms);
+	session->look_again_ms *= 2;
+	if (session->look_again_ms > LOOK_AGAIN_MAX_MS)
+		session->look_again_ms = LOOK_AGAIN_MAX_MS;
+}
+
 /* honec's end says nothing about the unit: an image that is there may become valid again. */
 static enum hone_state wait_for_worker(struct hone_session *session)
 {
@@ -96,6 +113,12 @@ enum hone_state hone_step_refuse(struct hone_session *session)
 	hone_step_cancel(session);
 	if (is_worker_trouble(session->reason))
 		return wait_for_worker(session);
+	if (session->reason == HONE_GATE_NOT_FASTER) {
+		session->n_not_faster++;
+		session->must_compile = true;
+		hone_step_try_again(session, NOT_FASTER_RETRY_MS);
+	}
+	look_again(session, &session->refused);
 	return hone_step_withdraw(session, refused_state(session));
 }
 
@@ -146,7 +169,10 @@ static enum hone_state ask_for_image(struct hone_session *session, struct hone_f
 /* Milliseconds until the next compile is allowed. */
 static uint64_t compile_wait_ms(const struct hone_session *session)
 {
-	uint64_t next_ms = session->compiled_ms + session->daemon->settings.compile_gap_ms;
+	unsigned int doublings =
+		session->n_not_faster < NOT_FASTER_MAX ? session->n_not_faster : NOT_FASTER_MAX;
+	uint64_t gap_ms = (uint64_t)session->daemon->settings.compile_gap_ms << doublings;
+	uint64_t next_ms = session->compiled_ms + gap_ms;
 	uint64_t now_ms = hone_now_ms();
 
 	return session->compiled_ms == 0 || next_ms <= now_ms ? 0 : next_ms - now_ms;
@@ -165,12 +191,14 @@ static enum hone_state now_live(struct hone_session *session)
 {
 	session->retry_ms = HONE_RETRY_MIN_MS;
 	session->n_deaths = 0;
+	session->n_not_faster = 0;
 	hone_step_reason(session, HONE_REWRITTEN, "");
 	/* Written meanwhile: the guard knows; the event may have come while we were busy. */
 	if (hone_watch_begin(session->daemon->watch, session->slot) != session->live_epoch) {
 		hone_step_try_again(session, session->daemon->settings.quiet_ms);
 		return HONE_STATE_GENERIC;
 	}
+	look_again(session, &session->live.facts);
 	return HONE_STATE_LIVE;
 }
 
@@ -185,8 +213,10 @@ static enum hone_state use_facts(struct hone_session *session, struct hone_facts
 		return now_live(session);
 	}
 	if (session->state == HONE_STATE_REFUSED && !session->must_compile &&
-	    !is_worker_trouble(session->reason) && hone_facts_equal(&session->refused, facts))
+	    !is_worker_trouble(session->reason) && hone_facts_equal(&session->refused, facts)) {
+		look_again(session, facts);
 		return session->state;
+	}
 
 	wait_ms = compile_wait_ms(session);
 	if (wait_ms > 0) {
@@ -243,6 +273,7 @@ enum hone_state hone_step_observed(struct hone_session *session)
 {
 	keep_report(session);
 	hone_step_reason(session, session->answer.refused, session->answer.detail);
+	look_again(session, &session->candidate.facts);
 	hone_generation_free(&session->candidate);
 	hone_watch_forget_slot(session->daemon->watch, session->slot);
 	for (uint32_t i = 0; i < session->unit.n_maps; i++)
@@ -326,7 +357,25 @@ enum hone_state hone_step_checked(struct hone_session *session)
 		hone_step_reason(session, session->checked.refused, session->checked.detail);
 		return hone_step_refuse(session);
 	}
+	hone_log_info("%s: %s: equal over %u packets", session->target.ifname, session->unit.name,
+		      session->checked.n_packets);
 	session->candidate.exists = true; /* proved: only its gain and its facts are open */
+	if (session->daemon->settings.gate_pairs == 0)
+		return hone_step_publish(session);
+	return hone_image_gate(session) ? hone_step_refuse(session) : HONE_STATE_CHECKING;
+}
+
+enum hone_state hone_step_gated(struct hone_session *session)
+{
+	if (session->job_died[0]) {
+		hone_step_reason(session, HONE_NO_CHECK, session->job_died);
+		return hone_step_refuse(session);
+	}
+	session->candidate.gate = session->gated;
+	if (session->gated.refused != HONE_REWRITTEN) {
+		hone_step_reason(session, session->gated.refused, session->gated.detail);
+		return hone_step_refuse(session);
+	}
 	return hone_step_publish(session);
 }
 

@@ -5,7 +5,7 @@
 
 #include "runtime/daemon/session.h"
 
-enum { HONE_RETRY_MIN_MS = 5 }; /* first back-off */
+enum { HONE_RETRY_MIN_MS = 5, HONE_LOOK_AGAIN_MIN_MS = 1000 }; /* first back-offs */
 
 /* Read the world; then trust the live image again, ask honec for another, or wait. */
 enum hone_state hone_step_work(struct hone_session *session);
@@ -15,8 +15,9 @@ enum hone_state hone_step_publish_analysed(struct hone_session *session);
 /* honec answered: at level 0 that is all; else load the image and start the check. */
 enum hone_state hone_step_observed(struct hone_session *session);
 enum hone_state hone_step_answered(struct hone_session *session);
-/* The check ended, for better or worse. */
+/* Check and measurement ended, for better or worse. */
 enum hone_state hone_step_checked(struct hone_session *session);
+enum hone_state hone_step_gated(struct hone_session *session);
 /* Are the facts behind the candidate still the world's? Then it goes live. */
 enum hone_state hone_step_publish(struct hone_session *session);
 

@@ -160,6 +160,30 @@ static json_t *do_resume(struct request *request)
 
 /* ---- reports ---- */
 
+/* Calls that made every guard broken, by cause: what keeps units generic for no reason of theirs.
+ */
+static json_t *hooks_json(const struct hone_daemon *daemon)
+{
+	static const char *const causes[] = {
+		[HONE_RAISE_THREADS] = "threads",
+		[HONE_RAISE_UNREADABLE] = "unreadable",
+		[HONE_RAISE_SYSCALL_PROG] = "syscall_program",
+		[HONE_RAISE_UNSEEN] = "unseen",
+		[HONE_RAISE_LINK] = "iterator_link",
+	};
+	_Static_assert(sizeof(causes) / sizeof(causes[0]) == HONE_RAISE_N,
+		       "a new cause needs a name");
+	struct hone_watch_counts counts;
+	json_t *json = json_object();
+
+	hone_watch_counts(daemon->watch, &counts);
+	for (int i = 0; i < HONE_RAISE_N; i++)
+		json_object_set_new(json, causes[i],
+				    json_integer((json_int_t)counts.n_raised_all[i]));
+	json_object_set_new(json, "last_pid", json_integer(counts.last_tgid));
+	return json;
+}
+
 static json_t *do_status(struct request *request)
 {
 	json_t *units = json_array();
@@ -167,10 +191,10 @@ static json_t *do_status(struct request *request)
 	for (const struct hone_session *s = request->daemon->sessions; s; s = s->next)
 		if (!request->target || s == request->session)
 			json_array_append_new(units, hone_session_status(s));
-	return json_pack("{s:b,s:o,s:{s:i,s:I,s:s}}", "ok", 1, "units", units, "daemon", "pid",
-			 (int)getpid(), "worker_pid",
-			 (json_int_t)hone_worker_pid(request->daemon->worker), "worker",
-			 hone_worker_why(request->daemon->worker));
+	return json_pack("{s:b,s:o,s:{s:o,s:i,s:I,s:s}}", "ok", 1, "units", units, "daemon",
+			 "raised_all", hooks_json(request->daemon), "pid", (int)getpid(),
+			 "worker_pid", (json_int_t)hone_worker_pid(request->daemon->worker),
+			 "worker", hone_worker_why(request->daemon->worker));
 }
 
 static json_t *do_explain(struct request *request)

@@ -98,7 +98,7 @@ static void oversized_answer_is_a_death(void **state)
 	struct asked asked;
 
 	(void)state;
-	write_script("head -c 4 >/dev/null; printf '\\377\\377\\377\\177'; sleep 10");
+	write_script("head -c 4 >/dev/null; printf '\\377\\377\\377\\177'; exec sleep 10");
 	asked = ask(script, 1);
 	assert_int_equal(asked.refused, HONE_NO_WORKER_DIED);
 }
@@ -108,7 +108,7 @@ static void answer_that_is_no_result_is_a_death(void **state)
 	struct asked asked;
 
 	(void)state;
-	write_script("head -c 4 >/dev/null; printf '\\002\\000\\000\\000{}'; sleep 10");
+	write_script("head -c 4 >/dev/null; printf '\\002\\000\\000\\000{}'; exec sleep 10");
 	asked = ask(script, 1);
 	assert_int_equal(asked.refused, HONE_NO_WORKER_DIED);
 	assert_non_null(strstr(asked.detail, "cannot be read"));
@@ -119,7 +119,7 @@ static void chatter_is_a_death(void **state)
 	struct asked asked;
 
 	(void)state;
-	write_script("printf hello; sleep 10");
+	write_script("printf hello; exec sleep 10");
 	asked = ask(script, 1);
 	assert_int_equal(asked.refused, HONE_NO_WORKER_DIED);
 }
