@@ -6,7 +6,8 @@
 #include <linux/bpf.h>
 
 /* hone_prog_info(), hone_map_info(), hone_link_info() - facts about an open object, without its
- * variable parts (map ids, instructions, names of link targets). Return 0 or -errno. */
+ * variable parts (map ids, instructions, names of link targets). Return 0, -EINVAL (an object of
+ * another kind), or -errno. */
 int hone_prog_info(int fd, struct bpf_prog_info *out);
 int hone_map_info(int fd, struct bpf_map_info *out);
 int hone_link_info(int fd, struct bpf_link_info *out);

@@ -7,16 +7,43 @@
 #include <errno.h>
 #include <fts.h>
 #include <mntent.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
 #include "runtime/common/sys.h"
 
+#define TEMPORARY "hone_tmp_" /* + process id */
+
 enum { PATH_BYTES = 4096 };
+
+/* Pins that nobody will rename any more: their process is gone, or it is us. */
+static bool is_leftover(const char *name)
+{
+	size_t size = sizeof(TEMPORARY) - 1;
+	long pid;
+
+	if (strncmp(name, TEMPORARY, size))
+		return false;
+	pid = strtol(name + size, NULL, 10);
+	return pid == getpid() || (kill((pid_t)pid, 0) && errno == ESRCH);
+}
+
+/* As readable as the pin that it takes the place of. */
+static int copy_access(const char *from, const char *to)
+{
+	struct stat st;
+
+	if (stat(from, &st))
+		return errno == ENOENT ? 0 : -errno;
+	return chown(to, st.st_uid, st.st_gid) || chmod(to, st.st_mode & 07777) ? -errno : 0;
+}
 
 int hone_pin_replace(const char *path, int fd)
 {
@@ -27,17 +54,18 @@ int hone_pin_replace(const char *path, int fd)
 	if (!name)
 		return -EINVAL;
 	/* no dot in it: bpffs reserves such names (kernel/bpf/inode.c bpf_lookup()) */
-	length = snprintf(temporary, sizeof(temporary), "%.*s/hone_tmp_%d", (int)(name - path),
+	length = snprintf(temporary, sizeof(temporary), "%.*s/" TEMPORARY "%d", (int)(name - path),
 			  path, getpid());
 	if (length < 0 || (size_t)length >= sizeof(temporary))
 		return -ENAMETOOLONG;
 	unlink(temporary);
 	if (bpf_obj_pin(fd, temporary))
 		return -errno;
-	if (!rename(temporary, path))
-		return 0;
-	err = -errno;
-	unlink(temporary);
+	err = copy_access(path, temporary);
+	if (!err && rename(temporary, path))
+		err = -errno;
+	if (err)
+		unlink(temporary);
 	return err;
 }
 
@@ -62,7 +90,13 @@ static int repoint_below(const char *top, uint32_t old_id, int new_fd, const cha
 	while ((entry = fts_read(walk))) {
 		if (entry->fts_info == FTS_D && !strcmp(entry->fts_path, ours))
 			fts_set(walk, entry, FTS_SKIP);
-		if (entry->fts_info != FTS_F || !names_program(entry->fts_path, old_id))
+		if (entry->fts_info != FTS_F)
+			continue;
+		if (is_leftover(entry->fts_name)) {
+			unlink(entry->fts_path);
+			continue;
+		}
+		if (!names_program(entry->fts_path, old_id))
 			continue;
 		err = hone_pin_replace(entry->fts_path, new_fd);
 		if (err) {
