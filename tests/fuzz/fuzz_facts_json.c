@@ -113,6 +113,24 @@ static size_t make_text(const uint8_t *data, size_t size, char *text, size_t max
 	return length - skip + n;
 }
 
+/* A seed that is refused would leave only the refusals to be tested. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct hone_request request, facts;
+	struct hone_result result;
+	char error[HONE_DETAIL_LEN];
+
+	(void)argc;
+	(void)argv;
+	promise(hone_request_decode(seeds[0], strlen(seeds[0]), &request, error) == 0);
+	promise(hone_result_decode(seeds[1], strlen(seeds[1]), &result, error) == 0);
+	promise(hone_facts_decode(seeds[2], strlen(seeds[2]), &facts, error) == 0);
+	hone_request_free(&request);
+	hone_result_free(&result);
+	hone_request_free(&facts);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char text[16384];
