@@ -175,15 +175,28 @@ static bool check_address(struct solving *s, const struct hone_state *state, uin
 	return true;
 }
 
+/* Does the helper write memory through this argument? */
+static bool is_filled(const struct hone_helper *helper, int arg)
+{
+	for (size_t i = 0; i < sizeof(helper->mem) / sizeof(helper->mem[0]); i++)
+		if (helper->mem[i].mem_arg == arg && helper->mem[i].writes)
+			return true;
+	return helper->fills_value && helper->value_arg == arg;
+}
+
 static bool check_call(struct solving *s, const struct hone_state *state, uint32_t at)
 {
 	const struct hone_helper *helper = hone_helper(s->code->insns[at].imm);
 	const struct hone_value *map = &state->reg[helper->map_arg];
 
 	/* unset arguments: those that trace_printk's format does not ask for */
-	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)
+	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++) {
 		if (state->reg[arg].kind == HONE_KIND_CONFLICT)
 			return check_operand(s, state, at, arg);
+		if (is_filled(helper, arg) && state->reg[arg].kind == HONE_KIND_SCALAR &&
+		    !hone_value_is_null(&state->reg[arg]))
+			return refuse(s, at, "r%d is used as an address", arg);
+	}
 	if (helper->map_arg && map->kind != HONE_KIND_MAP && !hone_value_is_pointer(map))
 		return refuse(s, at, "r%d is not a map", helper->map_arg);
 	return true;

@@ -81,6 +81,18 @@ static struct hone_value load_stack(const struct hone_state *state, int64_t offs
 	return hone_value_scalar();
 }
 
+/* Which slot is loaded depends on the path: any value pointer in the frame may come back. Other
+ * pointers that do are then seen as numbers, and refused where they are used. */
+static struct hone_value load_somewhere(const struct hone_state *state, uint64_t bytes)
+{
+	struct hone_value value = hone_value_scalar();
+
+	for (int slot = 0; bytes == 8 && slot < HONE_STACK_SLOTS; slot++)
+		if (hone_value_is_pointer(&state->stack[slot]))
+			hone_value_join(&value, &state->stack[slot]);
+	return value;
+}
+
 /* ---- loads and stores ---- */
 
 /* Context fields that the verifier makes pointers of. */
@@ -103,11 +115,14 @@ static struct hone_value load(const struct hone_code *code, const struct hone_st
 	const struct hone_value *base = &state->reg[insn->src_reg];
 	int64_t offset = (int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)insn->off);
 
-	if (BPF_MODE(insn->code) != BPF_MEM || !base->is_known)
+	if (BPF_MODE(insn->code) != BPF_MEM)
 		return hone_value_scalar();
+	if (base->kind == HONE_KIND_STACK && !base->is_known)
+		return load_somewhere(state, hone_insn_bytes(insn));
 	if (base->kind == HONE_KIND_STACK)
 		return load_stack(state, offset, hone_insn_bytes(insn));
-	if (base->kind == HONE_KIND_CTX && is_pointer_field(code->unit->prog_type, offset))
+	if (base->kind == HONE_KIND_CTX && base->is_known &&
+	    is_pointer_field(code->unit->prog_type, offset))
 		return (struct hone_value){.kind = HONE_KIND_POINTER, .other = true};
 	return hone_value_scalar();
 }

@@ -11,7 +11,11 @@
 int analysed_begin(void **state);
 int analysed_end(void **state);
 
-/* Fails the test where the unit is refused. */
+/* Fail the test where the unit is refused. */
+struct hone_kinds *analysed_kinds(const struct hone_unit *unit);
 struct hone_analysis *analysed(const struct hone_unit *unit);
+
+/* NULL and *why where kinds.c refuses; decode.c must not. */
+struct hone_kinds *analysed_kinds_or(const struct hone_unit *unit, struct hone_refusal *why);
 
 #endif

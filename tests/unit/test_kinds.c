@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* compiler/kinds.c: what registers hold, and which programs are refused for it. */
+/* compiler/kinds.c, kinds_step.c: what registers and stack slots hold. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "compiler/analysis.h"
-#include "tests/unit/elf_unit.h"
+#include "tests/unit/analysed.h"
 #include "tests/unit/insns.h"
 
 static struct hone_map maps[] = {
@@ -19,64 +17,13 @@ static struct hone_map maps[] = {
 	{.index = 2, .type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .key_size = 4, .value_size = 4},
 };
 
-static struct hone_arena *arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena = hone_arena_new();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	hone_arena_free(arena);
-	return 0;
-}
-
-static struct hone_kinds *kinds_of(const struct hone_unit *unit, struct hone_refusal *why)
-{
-	struct hone_code *code = hone_decode(arena, unit, why);
-
-	if (!code)
-		fail_msg("%s: %s", hone_reason_id(why->reason), why->detail);
-	return hone_kinds(arena, code, why);
-}
-
-static struct hone_kinds *must(const struct hone_unit *unit)
-{
-	struct hone_refusal why;
-	struct hone_kinds *kinds = kinds_of(unit, &why);
-
-	if (!kinds)
-		fail_msg("%s: %s", hone_reason_id(why.reason), why.detail);
-	return kinds;
-}
-
-static void assert_refused(const struct hone_unit *unit, enum hone_reason reason,
-			   const char *detail)
-{
-	struct hone_refusal why = {0};
-
-	assert_null(kinds_of(unit, &why));
-	assert_string_equal(hone_reason_id(why.reason), hone_reason_id(reason));
-	assert_string_equal(why.detail, detail);
-}
-
 #define KINDS(...)                                                                                 \
 	struct bpf_insn insns[] = {__VA_ARGS__};                                                   \
 	struct hone_unit unit = UNIT(insns, maps);                                                 \
-	struct hone_kinds *kinds = must(&unit);                                                    \
+	struct hone_kinds *kinds = analysed_kinds(&unit);                                          \
 	const struct hone_value *last = kinds->reg[unit.n_insns - 1];                              \
 	(void)state;                                                                               \
 	(void)last
-
-#define REFUSED(reason, detail, ...)                                                               \
-	struct bpf_insn insns[] = {__VA_ARGS__};                                                   \
-	struct hone_unit unit = UNIT(insns, maps);                                                 \
-	(void)state;                                                                               \
-	assert_refused(&unit, reason, detail)
 
 static void assert_constant(const struct hone_value *value, int64_t constant)
 {
@@ -123,7 +70,7 @@ static void tc_packet_fields_are_pointers(void **state)
 
 	(void)state;
 	unit.prog_type = BPF_PROG_TYPE_SCHED_CLS;
-	kinds = must(&unit);
+	kinds = analysed_kinds(&unit);
 	assert_int_equal(kinds->reg[3][2].kind, HONE_KIND_POINTER);
 	assert_unknown(&kinds->reg[3][3]);
 }
@@ -319,7 +266,7 @@ static void many_sites_become_elsewhere(void **state)
 	insns[n++] = MOV(0, 0);
 	insns[n++] = EXIT();
 	unit.n_insns = (uint32_t)n;
-	kinds = must(&unit);
+	kinds = analysed_kinds(&unit);
 	assert_int_equal(kinds->n_sites, 70);
 	assert_int_equal(kinds->reg[n - 1][6].sites, 0);
 	assert_true(kinds->reg[n - 1][6].other);
@@ -359,123 +306,48 @@ static void indexed_stores_clobber_words(void **state)
 	assert_unknown(&last[5]);
 }
 
-/* ---- refusals ---- */
-
-static void refuses_registers_that_were_never_set(void **state)
+/* The verifier follows each path by itself and knows which slot it is. */
+static void a_slot_chosen_by_path_may_hold_any_pointer(void **state)
 {
-	REFUSED(HONE_NO_REGISTER_KIND, "instruction 0: r3 was never set", MOV_REG(0, 3), EXIT());
+	KINDS(LOAD(BPF_W, 7, 1, 12), LOOKUP_IN(0), STORE_REG(BPF_DW, 10, -16, 0), MOV_REG(2, 10),
+	      JUMP(BPF_JEQ, 7, 0, 1), ALU(BPF_ADD, 2, -8), LOAD(BPF_DW, 6, 2, -8), MOV(0, 0),
+	      EXIT());
+	assert_int_equal(last[6].kind, HONE_KIND_MIXED);
+	assert_int_equal(last[6].maps, 1);
+	assert_int_equal(last[6].sites, 1);
 }
-
-static void refuses_arguments_that_a_call_took(void **state)
-{
-	REFUSED(HONE_NO_REGISTER_KIND, "instruction 5: r1 was never set", LOOKUP_IN(0),
-		LOAD(BPF_W, 0, 1, 0), EXIT());
-}
-
-static void refuses_frame_or_packet(void **state)
-{
-	REFUSED(HONE_NO_REGISTER_KIND, "instruction 4: r2 holds different kinds on different paths",
-		LOAD(BPF_W, 2, 1, 0), LOAD(BPF_W, 3, 1, 12), JUMP(BPF_JEQ, 3, 0, 1), MOV_REG(2, 10),
-		LOAD(BPF_B, 0, 2, -1), EXIT());
-}
-
-static void accepts_conflicts_that_nobody_uses(void **state)
-{
-	KINDS(LOAD(BPF_W, 2, 1, 0), LOAD(BPF_W, 3, 1, 12), JUMP(BPF_JEQ, 3, 0, 1), MOV_REG(2, 10),
-	      MOV(0, 0), EXIT());
-	assert_int_equal(last[2].kind, HONE_KIND_CONFLICT);
-}
-
-static void refuses_numbers_as_addresses(void **state)
-{
-	REFUSED(HONE_NO_REGISTER_KIND, "instruction 1: r2 is used as an address", MOV(2, 64),
-		LOAD(BPF_B, 0, 2, 0), EXIT());
-}
-
-static void refuses_accesses_out_of_the_frame(void **state)
-{
-	REFUSED(HONE_NO_REGISTER_KIND, "instruction 0: r10 points out of the frame",
-		LOAD(BPF_DW, 0, 10, -4), EXIT());
-}
-
-static void refuses_a_lookup_in_no_map(void **state)
-{
-	REFUSED(HONE_NO_REGISTER_KIND, "instruction 3: r1 is not a map", MOV_REG(2, 10),
-		ALU(BPF_ADD, 2, -4), MOV(1, 0), LOOKUP(), EXIT());
-}
-
-static void refuses_other_program_types(void **state)
-{
-	struct bpf_insn insns[] = {MOV(0, 0), EXIT()};
-	struct hone_unit unit = UNIT(insns, maps);
-
-	(void)state;
-	unit.prog_type = BPF_PROG_TYPE_KPROBE;
-	assert_refused(&unit, HONE_NO_PROG_TYPE, "program type 2");
-}
-
-/* ---- real programs ---- */
-
-static const char *const variants[] = {"alw_all", "alw_eth", "alw_ip", "alw_tcp", "alw_udp",
-				       "dny_all", "dny_eth", "dny_ip", "dny_tcp", "dny_udp"};
-
-static void xdp_filter_is_understood(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
-		struct hone_unit unit;
-		char path[128];
-
-		snprintf(path, sizeof(path), "/usr/lib/x86_64-linux-gnu/bpf/xdpfilt_%s.o",
-			 variants[i]);
-		if (elf_unit_read(path, &unit) != 0)
-			fail_msg("%s: not there; install xdp-tools", path);
-		must(&unit);
-		hone_unit_free(&unit);
-	}
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(programs_begin_with_context_and_frame),
-		TEST(packet_fields_are_pointers),
-		TEST(tc_packet_fields_are_pointers),
-		TEST(lookups_carry_map_and_site),
-		TEST(inner_maps_may_be_any_map),
-		TEST(merges_are_sets),
-		TEST(null_is_a_constant_where_it_was_tested),
-		TEST(null_or_pointer_is_a_pointer),
-		TEST(number_or_pointer_is_mixed),
-		TEST(differing_offsets_are_unknown),
-		TEST(map_values_are_pointers),
-		TEST(spills_come_back),
-		TEST(partly_overwritten_spills_are_lost),
-		TEST(words_of_the_stack_are_constants),
-		TEST(helpers_overwrite_what_they_fill),
-		TEST(memory_of_unknown_length_escapes),
-		TEST(indexed_stores_clobber_the_frame),
-		TEST(loops_widen_constants),
-		TEST(equality_makes_a_constant),
-		TEST(arithmetic_is_the_machines),
-		TEST(pointers_cut_to_32_bits_are_numbers),
-		TEST(fetching_atomics_give_numbers),
-		TEST(many_sites_become_elsewhere),
-		TEST(refuses_registers_that_were_never_set),
-		TEST(refuses_arguments_that_a_call_took),
-		TEST(refuses_frame_or_packet),
-		TEST(accepts_conflicts_that_nobody_uses),
-		TEST(refuses_numbers_as_addresses),
-		TEST(refuses_accesses_out_of_the_frame),
-		TEST(refuses_a_lookup_in_no_map),
-		TEST(refuses_other_program_types),
-		TEST(xdp_filter_is_understood),
-		TEST(values_or_packets_may_come_from_elsewhere),
-		TEST(handles_are_sets_too),
-		TEST(atomics_change_what_the_stack_holds),
-		TEST(indexed_stores_clobber_words),
+		ANALYSED(programs_begin_with_context_and_frame),
+		ANALYSED(packet_fields_are_pointers),
+		ANALYSED(tc_packet_fields_are_pointers),
+		ANALYSED(lookups_carry_map_and_site),
+		ANALYSED(inner_maps_may_be_any_map),
+		ANALYSED(merges_are_sets),
+		ANALYSED(null_is_a_constant_where_it_was_tested),
+		ANALYSED(null_or_pointer_is_a_pointer),
+		ANALYSED(number_or_pointer_is_mixed),
+		ANALYSED(differing_offsets_are_unknown),
+		ANALYSED(map_values_are_pointers),
+		ANALYSED(spills_come_back),
+		ANALYSED(partly_overwritten_spills_are_lost),
+		ANALYSED(words_of_the_stack_are_constants),
+		ANALYSED(helpers_overwrite_what_they_fill),
+		ANALYSED(memory_of_unknown_length_escapes),
+		ANALYSED(indexed_stores_clobber_the_frame),
+		ANALYSED(loops_widen_constants),
+		ANALYSED(equality_makes_a_constant),
+		ANALYSED(arithmetic_is_the_machines),
+		ANALYSED(pointers_cut_to_32_bits_are_numbers),
+		ANALYSED(fetching_atomics_give_numbers),
+		ANALYSED(many_sites_become_elsewhere),
+		ANALYSED(values_or_packets_may_come_from_elsewhere),
+		ANALYSED(handles_are_sets_too),
+		ANALYSED(atomics_change_what_the_stack_holds),
+		ANALYSED(indexed_stores_clobber_words),
+		ANALYSED(a_slot_chosen_by_path_may_hold_any_pointer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
