@@ -3,9 +3,9 @@
 #
 #   NAME=stale BUILD=/path/to/build source lib.sh
 #
-# The script runs again in a mount namespace of its own with an empty bpffs, so that neither
-# xdp-filter's pins nor ours meet those of the host, and all of them go when it ends, whatever
-# happens. Network: namespace $NS with the pair v0 (programs) and v1 (senders).
+# The script runs again in a mount namespace of its own with an empty bpffs and an empty /run, so
+# that neither xdp-filter's pins and lock nor ours meet those of the host, and all of them go when
+# it ends, whatever happens. Network: namespace $NS with the pair v0 (programs) and v1 (senders).
 #
 #   in_ns CMD…      run in the network namespace, with this bpffs
 #   hone ARG…       the CLI, in the network namespace, at this script's daemon
@@ -30,6 +30,7 @@ if [ "${HONE_E2E_PRIVATE:-}" != "$NAME" ]; then
 	HONE_E2E_PRIVATE=$NAME exec unshare --mount --propagation private bash "$0" "$@"
 fi
 mount -t bpf bpf /sys/fs/bpf || skip "cannot mount a bpffs"
+mount -t tmpfs tmpfs /run || skip "cannot mount a tmpfs" # xdp-filter's lock, named namespaces
 
 BUILD=${BUILD:?the build directory}
 NS=hone-$NAME-$$
