@@ -94,6 +94,8 @@ int hone_guard_build(struct hone_ir *ir, bool count_packets)
 	LLVMValueRef is_valid;
 	int err;
 
+	/* The BPF back end inverts a branch only towards the block that already comes next. */
+	LLVMMoveBasicBlockAfter(valid, entry);
 	LLVMInstructionEraseFromParent(old_branch);
 	LLVMPositionBuilderAtEnd(ir->builder, entry);
 	is_valid = LLVMBuildICmp(

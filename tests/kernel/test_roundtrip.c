@@ -20,7 +20,7 @@
 #include "tests/tools/object_unit.h"
 #include "tests/tools/pair.h"
 
-enum { PACKETS = 3000, BATCH = 500, SEED = 20241 };
+enum { PACKETS = 1000, BATCH = 500, SEED = 20241 };
 
 static struct honec honec;
 
