@@ -135,9 +135,7 @@ int object_unit_open(const char *path, const char *prog_name, struct object_unit
 void object_unit_close(struct object_unit *unit)
 {
 	hone_maps_close(&unit->maps);
-	free(unit->unit.insns);
-	free(unit->unit.maps);
-	free(unit->unit.func_info);
+	hone_unit_free(&unit->unit);
 	bpf_object__close(unit->object);
 	*unit = (struct object_unit){.prog_fd = -1};
 }
