@@ -6,8 +6,6 @@
  * The image runs on copies of the original's maps, with a valid guard; a packet that fell back
  * to the original would prove nothing, so the fallback counter has to stay zero. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,22 +14,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <cmocka.h>
+#include <linux/bpf.h>
 
 #include "runtime/bpf/abi.h"
 #include "runtime/common/sys.h"
-#include "runtime/deploy/load.h"
+#include "runtime/deploy/sandbox.h"
 #include "tests/tools/kernel_test.h"
+#include "tests/tools/pair.h"
 #include "tests/tools/specialize.h"
 
 enum {
-	GUARD_OFFSET = 64,
-	EPOCH = 7,
 	PACKETS = 20000,
 	BATCH = 1000,
 	PACKET_BYTES_MAX = 128,
-	HEADROOM = 64,
 	FIRST_PORT = 8300, /* its bit is in the upper half of a bitmap's word */
 	BOTH = FILTER_SRC | FILTER_DST,
 	ANY_PORT = FILTER_SRC | FILTER_DST | FILTER_TCP | FILTER_UDP,
@@ -175,42 +171,12 @@ struct subject {
 	struct object_unit original;
 	struct hone_result result;
 	struct hone_maps copies;
-	struct hone_image_env env;
-	struct hone_loaded image, fallback;
+	struct pair pair;
 };
-
-static void guard_image(struct subject *subject)
-{
-	__u32 key = HONE_PROG_ORIGINAL;
-
-	kernel_test_guard_set(subject->env.guard_fd, GUARD_OFFSET, EPOCH);
-	assert_int_equal(hone_expected_set(subject->env.table_fd, EPOCH), 0);
-	assert_int_equal(
-		bpf_map_update_elem(subject->env.slots_fd, &key, &subject->fallback.fd, BPF_ANY),
-		0);
-}
-
-static void load_image(struct subject *subject)
-{
-	const struct hone_unit *unit = &subject->original.unit;
-	char detail[HONE_DETAIL_LEN] = "";
-
-	subject->env = (struct hone_image_env){
-		.maps = &subject->copies,
-		.table_fd = hone_load_table(&subject->result.image),
-		.guard_fd = kernel_test_guard(),
-		.guard_offset = GUARD_OFFSET,
-		.slots_fd = hone_load_slots(),
-		.counts_fd = hone_load_counts(),
-	};
-	if (hone_load_image(unit, &subject->result.image, &subject->env, &subject->image, detail))
-		fail_msg("the verifier refuses the image: %s", detail);
-	assert_int_equal(hone_load_original(unit, &subject->copies, &subject->fallback, detail), 0);
-	guard_image(subject);
-}
 
 static void open_subject(const struct scenario *s, unsigned int level, struct subject *subject)
 {
+	const struct hone_unit *unit = &subject->original.unit;
 	char detail[HONE_DETAIL_LEN] = "";
 	char path[128];
 
@@ -221,79 +187,36 @@ static void open_subject(const struct scenario *s, unsigned int level, struct su
 	assert_int_equal(specialize(&subject->original, level, &subject->result), 0);
 	if (subject->result.refused != HONE_REWRITTEN)
 		fail_msg("%s: %s", hone_reason_id(subject->result.refused), subject->result.detail);
-	assert_int_equal(hone_maps_clone(&subject->original.unit, &subject->original.maps,
-					 &subject->copies, detail),
+	assert_int_equal(hone_maps_clone(unit, &subject->original.maps, &subject->copies, detail),
 			 0);
-	load_image(subject);
+	if (pair_load(unit, &subject->original.maps, &subject->copies, &subject->result.image,
+		      &subject->pair))
+		fail_msg("the verifier refuses the image: %s", subject->pair.detail);
 }
 
 static void close_subject(struct subject *subject)
 {
-	close(subject->image.fd);
-	close(subject->fallback.fd);
-	close(subject->env.table_fd);
-	close(subject->env.guard_fd);
-	close(subject->env.slots_fd);
-	close(subject->env.counts_fd);
+	pair_close(&subject->pair);
 	hone_maps_close(&subject->copies);
 	hone_result_free(&subject->result);
 	object_unit_close(&subject->original);
 }
 
-struct outcome {
-	uint8_t bytes[PACKET_BYTES_MAX + HEADROOM];
-	uint32_t size, verdict;
-};
-
-static void run(int prog_fd, const struct packet *packet, struct outcome *out)
+static void expect_equal(const struct scenario *s, struct subject *subject)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->bytes, .data_size_in = packet->size,
-		    .data_out = out->bytes, .data_size_out = sizeof(out->bytes), .repeat = 1);
-
-	memset(out, 0, sizeof(*out));
-	assert_int_equal(bpf_prog_test_run_opts(prog_fd, &opts), 0);
-	out->size = opts.data_size_out;
-	out->verdict = opts.retval;
-}
-
-static void expect_equal_maps(const struct subject *subject)
-{
-	char detail[HONE_DETAIL_LEN] = "";
-
-	if (hone_maps_equal(&subject->original.unit, &subject->original.maps, &subject->copies,
-			    detail) != 1)
-		fail_msg("maps differ: %s", detail);
-}
-
-static void expect_no_fallback(const struct subject *subject)
-{
-	__u64 counts[1024] = {0};
-	__u32 key = HONE_COUNT_FALLBACK;
-
-	assert_int_equal(bpf_map_lookup_elem(subject->env.counts_fd, &key, counts), 0);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		assert_int_equal(counts[i], 0);
-}
-
-static void expect_equal(const struct scenario *s, const struct subject *subject)
-{
-	uint32_t n_verdicts[8] = {0};
-	struct outcome was, is;
+	uint32_t n_verdicts[8] = {0}, verdict;
 	struct packet packet;
 
 	for (uint32_t turn = 0; turn < PACKETS; turn++) {
 		build_packet(s, turn, &packet);
-		run(subject->original.prog_fd, &packet, &was);
-		run(subject->image.fd, &packet, &is);
-		assert_int_equal(was.verdict, is.verdict);
-		assert_int_equal(was.size, is.size);
-		assert_memory_equal(was.bytes, is.bytes, sizeof(was.bytes));
-		n_verdicts[was.verdict % 8]++;
-		if (turn % BATCH == BATCH - 1)
-			expect_equal_maps(subject);
+		if (!pair_agrees(&subject->pair, packet.bytes, packet.size, &verdict))
+			fail_msg("%s", subject->pair.detail);
+		n_verdicts[verdict % 8]++;
+		if (turn % BATCH == BATCH - 1 && !pair_maps_agree(&subject->pair))
+			fail_msg("%s", subject->pair.detail);
 	}
 	printf(" drop %u pass %u", n_verdicts[XDP_DROP], n_verdicts[XDP_PASS]);
-	expect_no_fallback(subject);
+	assert_int_equal(pair_count(&subject->pair, HONE_COUNT_FALLBACK), 0);
 }
 
 static uint32_t count_folded(const struct hone_result *result)
@@ -330,18 +253,15 @@ static void images_equal_their_originals(void **state)
 
 /* ---- set up ---- */
 
-/* Test runs count on the CPU they run on: one CPU, so that per-CPU values can be equal. */
 static int set_up(void **state)
 {
-	cpu_set_t one;
+	static cpu_set_t was;
 
 	(void)state;
 	kernel_test_needs_root();
 	kernel_test_needs_file(XDP_FILTER_OBJECT("dny_all"));
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
 	srand(1);
-	return sched_setaffinity(0, sizeof(one), &one);
+	return hone_cpu_pin(&was); /* per-CPU values can only be equal on one */
 }
 
 int main(void)
