@@ -203,21 +203,18 @@ static void signalled(void *arg, int signo)
 
 /* ---- opening ---- */
 
-static int check_features(void)
+/* Opening failed: what is missing on this machine? Not asked before, since each probe takes as
+ * long as what it stands for. */
+static void tell_what_is_missing(void)
 {
-	int err = 0;
-
 	for (int i = 0; i < HONE_FEATURE_N; i++) {
 		const char *why;
 
-		if (!hone_feature_is_needed((enum hone_feature)i) ||
-		    hone_feature((enum hone_feature)i, &why))
-			continue;
-		hone_log(HONE_LOG_ERR, "not possible here: %s: %s",
-			 hone_feature_what((enum hone_feature)i), why);
-		err = -ENOTSUP;
+		if (hone_feature_is_needed((enum hone_feature)i) &&
+		    !hone_feature((enum hone_feature)i, &why))
+			hone_log(HONE_LOG_ERR, "not possible here: %s: %s",
+				 hone_feature_what((enum hone_feature)i), why);
 	}
-	return err;
 }
 
 static int take_lock(struct hone_daemon *daemon)
@@ -245,6 +242,7 @@ static int make_socket_dir(const char *path)
 	return hone_dir_make(dir, 0755);
 }
 
+/* What needs no privilege and changes nothing of the kernel. */
 static int open_files(struct hone_daemon *daemon)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
@@ -252,13 +250,7 @@ static int open_files(struct hone_daemon *daemon)
 
 	if (err)
 		return err;
-	err = take_lock(daemon);
-	if (!err)
-		err = hone_store_open(daemon->config.state, &daemon->store);
-	if (err)
-		return err;
 	snprintf(daemon->units_dir, sizeof(daemon->units_dir), "%s/units", daemon->config.state);
-	hone_units_prune(daemon->units_dir);
 	err = make_socket_dir(daemon->config.socket);
 	if (err)
 		return hone_log_err(err, "%s: cannot make its directory", daemon->config.socket);
@@ -303,29 +295,45 @@ static void tell_ready(const struct hone_daemon *daemon)
 		hone_log_warn("ready-fd: cannot be written");
 }
 
+static int open_kernel_side(struct hone_daemon *daemon)
+{
+	int err = take_lock(daemon);
+
+	if (!err)
+		err = open_watch(daemon);
+	if (!err)
+		err = open_capture(daemon);
+	if (err && err != -EBUSY)
+		tell_what_is_missing();
+	return err;
+}
+
+static int open_parts(struct hone_daemon *daemon)
+{
+	int err = open_files(daemon);
+
+	if (!err)
+		err = hone_worker_new(daemon->loop, daemon->config.honec, &daemon->worker);
+	if (!err)
+		err = hone_programs_new(daemon->units_dir, daemon->worker, analysed, daemon,
+					&daemon->programs);
+	if (!err)
+		err = open_kernel_side(daemon);
+	if (!err)
+		err = hone_store_open(daemon->config.state, &daemon->store);
+	return err ? err : hone_wraps_new(daemon, &daemon->wraps);
+}
+
 int hone_daemon_open(const struct hone_config *config, struct hone_daemon *daemon)
 {
 	int err;
 
 	*daemon = (struct hone_daemon){.config = *config, .lock_fd = -1};
 	signal(SIGPIPE, SIG_IGN);
-	err = check_features();
-	if (!err)
-		err = open_files(daemon);
-	if (!err)
-		err = hone_worker_new(daemon->loop, config->honec, &daemon->worker);
-	if (!err)
-		err = hone_programs_new(daemon->units_dir, daemon->worker, analysed, daemon,
-					&daemon->programs);
-	if (!err)
-		err = open_watch(daemon);
-	if (!err)
-		err = open_capture(daemon);
-	if (!err)
-		err = hone_wraps_new(daemon, &daemon->wraps);
+	err = open_parts(daemon);
 	if (err)
 		return err;
-
+	hone_units_prune(daemon->units_dir);
 	hone_adopt_all(daemon);
 	daemon->health = (struct hone_timer){.fn = look_after_all, .arg = daemon};
 	look_after_all(daemon);
