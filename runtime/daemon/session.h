@@ -81,7 +81,9 @@ struct hone_session {
 	uint32_t generation, n_swaps, n_compiles, n_republished;
 
 	struct hone_timer timer;
-	struct hone_job *job; /* check or gate */
+	/* Both run at a time, on copies of the maps; NULL: not running. */
+	struct hone_job *check_job, *gate_job;
+	bool is_checked, is_gated; /* the candidate passed */
 	/* What came with the last event. */
 	struct hone_result answer;
 	struct hone_check_result checked;

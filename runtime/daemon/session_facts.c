@@ -163,7 +163,7 @@ static bool is_ours(void *arg, uint32_t prog_id)
 
 	for (; session; session = session->next)
 		if (prog_id == session->deploy.root_id || prog_id == session->deploy.image_id ||
-		    (session->candidate.exists && prog_id == session->candidate.prog_id))
+		    prog_id == session->candidate.prog_id)
 			return true;
 	return false;
 }

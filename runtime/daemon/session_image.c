@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* session_image: an image from honec's answer to the slot, one step per function.
  *
- * The check and the measurement run in forked children, which are told apart from loaders: what
- * they load is no unit and raises no epoch. What an image was made from is on disk before packets
- * can meet it, so that a new daemon can tell whether it may still be trusted.
+ * The check and the measurement run in forked children, side by side, each on copies of the maps.
+ * They are told apart from loaders: what they load is no unit and raises no epoch. What an image
+ * was made from is on disk before packets can meet it, so that a new daemon can tell whether it
+ * may still be trusted.
  * Decides nothing: session.c calls these in order. */
 #include <errno.h>
 #include <string.h>
@@ -154,7 +155,7 @@ int hone_image_check(struct hone_session *session)
 {
 	int err = hone_job_start(session->daemon->loop, &job_limits, run_check, session,
 				 sizeof(struct hone_check_result), check_done, session,
-				 &session->job);
+				 &session->check_job);
 
 	return err ? fail(session, HONE_NO_CHECK, err, "differential run") : 0;
 }
@@ -193,9 +194,9 @@ static void gate_done(void *arg, const void *result, const char *how)
 
 int hone_image_gate(struct hone_session *session)
 {
-	int err =
-		hone_job_start(session->daemon->loop, &job_limits, run_gate, session,
-			       sizeof(struct hone_gate_result), gate_done, session, &session->job);
+	int err = hone_job_start(session->daemon->loop, &job_limits, run_gate, session,
+				 sizeof(struct hone_gate_result), gate_done, session,
+				 &session->gate_job);
 
 	return err ? fail(session, HONE_NO_CHECK, err, "measurement") : 0;
 }
@@ -226,7 +227,10 @@ int hone_image_publish(struct hone_session *session, const struct hone_facts *no
 {
 	struct hone_generation *candidate = &session->candidate;
 	_cleanup_close_ int netns_fd = hone_netns_open(session->target.netns);
-	int err = remember(session);
+	int err;
+
+	candidate->exists = true;
+	err = remember(session);
 
 	if (err)
 		return fail(session, HONE_NO_KERNEL_OBJECT, err, "state directory");

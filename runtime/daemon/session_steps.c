@@ -41,7 +41,8 @@ void hone_step_try_again(struct hone_session *session, uint64_t delay_ms)
 void hone_step_cancel(struct hone_session *session)
 {
 	hone_timer_cancel(loop_of(session), &session->timer);
-	hone_job_cancel(&session->job);
+	hone_job_cancel(&session->check_job);
+	hone_job_cancel(&session->gate_job);
 	session->awaits_analysis = false;
 	hone_worker_forget(session->daemon->worker, session);
 	hone_generation_free(&session->candidate);
@@ -285,6 +286,24 @@ enum hone_state hone_step_observed(struct hone_session *session)
 	return HONE_STATE_OBSERVING;
 }
 
+/* Load, then check and measure side by side: what must be known before packets meet the image. */
+static enum hone_state prove(struct hone_session *session)
+{
+	session->is_checked = false;
+	session->is_gated = session->daemon->settings.gate_pairs == 0;
+	if (hone_image_load(session) || hone_image_check(session) ||
+	    (!session->is_gated && hone_image_gate(session)))
+		return hone_step_refuse(session);
+	return HONE_STATE_CHECKING;
+}
+
+/* Both have to pass. */
+static enum hone_state publish_if_proved(struct hone_session *session)
+{
+	return session->is_checked && session->is_gated ? hone_step_publish(session)
+							: HONE_STATE_CHECKING;
+}
+
 enum hone_state hone_step_answered(struct hone_session *session)
 {
 	keep_report(session);
@@ -298,9 +317,7 @@ enum hone_state hone_step_answered(struct hone_session *session)
 	}
 	session->candidate.result = session->answer;
 	session->answer = (struct hone_result){0};
-	if (hone_image_load(session) || hone_image_check(session))
-		return hone_step_refuse(session);
-	return HONE_STATE_CHECKING;
+	return prove(session);
 }
 
 /* Are the facts that the candidate was made from still the world's? Then it goes live. */
@@ -339,7 +356,7 @@ static bool has_moved(const struct hone_session *session)
 
 static enum hone_state start_over(struct hone_session *session)
 {
-	hone_generation_free(&session->candidate);
+	hone_step_cancel(session);
 	session->must_compile = true;
 	hone_step_try_again(session, session->daemon->settings.quiet_ms);
 	return session->live.exists ? HONE_STATE_GENERIC : HONE_STATE_COMPILING;
@@ -359,10 +376,8 @@ enum hone_state hone_step_checked(struct hone_session *session)
 	}
 	hone_log_info("%s: %s: equal over %u packets", session->target.ifname, session->unit.name,
 		      session->checked.n_packets);
-	session->candidate.exists = true; /* proved: only its gain and its facts are open */
-	if (session->daemon->settings.gate_pairs == 0)
-		return hone_step_publish(session);
-	return hone_image_gate(session) ? hone_step_refuse(session) : HONE_STATE_CHECKING;
+	session->is_checked = true;
+	return publish_if_proved(session);
 }
 
 enum hone_state hone_step_gated(struct hone_session *session)
@@ -376,7 +391,8 @@ enum hone_state hone_step_gated(struct hone_session *session)
 		hone_step_reason(session, session->gated.refused, session->gated.detail);
 		return hone_step_refuse(session);
 	}
-	return hone_step_publish(session);
+	session->is_gated = true;
+	return publish_if_proved(session);
 }
 
 enum hone_state hone_step_publish_analysed(struct hone_session *session)
