@@ -69,7 +69,7 @@ int hone_watch_consume(struct hone_watch *watch, void (*fn)(void *arg, uint32_t 
 
 /* hone_watch_healthy() - hooks attached and pinned, no hook run skipped since they were loaded
  * (recursion_misses), every entry paired with its exit. false: whoever relies on the guard must
- * stop, close, and open again. Three to five system calls per pin: ask every few seconds. */
+ * stop, close, and open again. About a dozen system calls: ask every few seconds. */
 bool hone_watch_healthy(struct hone_watch *watch);
 
 #endif

@@ -152,6 +152,18 @@ static void denied_calls_raise_nothing(void **state)
 	assert_raises_nothing(do_denied);
 }
 
+static int do_update_then_denied(struct fixture *f)
+{
+	return fixture_update(f->map, 1, 1) || do_denied(f);
+}
+
+/* What the allowed call raised is not raised again. */
+static void denied_calls_after_an_allowed_one_raise_nothing(void **state)
+{
+	(void)state;
+	assert_raises_once(do_update_then_denied);
+}
+
 /* Denied calls during another's write must not supply the end that it owes. */
 static void denied_calls_do_not_end_a_write_in_flight(void **state)
 {
@@ -426,6 +438,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_32_bit_call_raises),
 		cmocka_unit_test(denied_calls_raise_nothing),
+		cmocka_unit_test(denied_calls_after_an_allowed_one_raise_nothing),
 		cmocka_unit_test(denied_calls_do_not_end_a_write_in_flight),
 		cmocka_unit_test_setup_teardown(a_seeded_unpaired_end_is_seen, open_unpaired,
 						close_faulty),

@@ -7,6 +7,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,6 +207,7 @@ static int hang(struct channel *channel, int map, enum blocked_at at)
 	uint32_t value = 77;
 	union bpf_attr attr = {0};
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* of a test that fails */
 	miss_page(channel);
 	attr.map_fd = (uint32_t)map;
 	attr.key = (uintptr_t)channel->page;
