@@ -19,6 +19,7 @@
 #include "runtime/deploy/compare.h"
 #include "runtime/deploy/packets.h"
 #include "runtime/deploy/sandbox.h"
+#include "runtime/deploy/spy.h"
 
 enum {
 	OUT_BYTES = 8192,
@@ -30,12 +31,16 @@ enum {
 /* What a program made of a packet. */
 struct outcome {
 	uint32_t verdict, size;
+	struct hone_spy_note redirect; /* the last one so far */
 	uint8_t bytes[OUT_BYTES];
 };
 
 struct check {
 	const struct hone_unit *unit;
 	const struct hone_check_opts *opts;
+	struct hone_unit spied_unit; /* without insns: nothing redirects */
+	struct hone_image spied_image;
+	const struct hone_spy_note *note_a, *note_b, *note_c;
 	struct hone_maps a, b, c;
 	struct hone_sandbox sandbox; /* on b */
 	struct hone_loaded original_a, original_c;
@@ -46,7 +51,8 @@ struct check {
 	struct hone_check_result result;
 };
 
-static int run_packet(int prog_fd, const struct hone_packet *packet, struct outcome *out)
+static int run_packet(int prog_fd, const struct hone_packet *packet,
+		      const struct hone_spy_note *note, struct outcome *out)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->bytes, .data_size_in = packet->size,
 		    .data_out = out->bytes, .data_size_out = sizeof(out->bytes), .repeat = 1);
@@ -55,12 +61,15 @@ static int run_packet(int prog_fd, const struct hone_packet *packet, struct outc
 		return -errno;
 	out->verdict = opts.retval;
 	out->size = opts.data_size_out;
+	if (note)
+		out->redirect = *note;
 	return 0;
 }
 
 static bool is_same(const struct outcome *a, const struct outcome *b)
 {
 	return a->verdict == b->verdict && a->size == b->size &&
+	       memcmp(&a->redirect, &b->redirect, sizeof(a->redirect)) == 0 &&
 	       memcmp(a->bytes, b->bytes, a->size) == 0;
 }
 
@@ -80,9 +89,10 @@ static int is_deterministic(struct check *check, bool *out)
 		int err;
 
 		hone_packets_next(check->packets, &check->packet);
-		err = run_packet(check->original_a.fd, &check->packet, &check->of_a);
+		err = run_packet(check->original_a.fd, &check->packet, check->note_a, &check->of_a);
 		if (!err)
-			err = run_packet(check->original_c.fd, &check->packet, &check->of_c);
+			err = run_packet(check->original_c.fd, &check->packet, check->note_c,
+					 &check->of_c);
 		if (err)
 			return err;
 		if (!is_same(&check->of_a, &check->of_c)) {
@@ -119,12 +129,19 @@ static int judge_difference(struct check *check)
 
 static void describe_packet(struct check *check)
 {
+	const struct outcome *a = &check->of_a, *b = &check->of_b;
 	char *detail = check->result.detail;
 	int at = snprintf(detail, HONE_DETAIL_LEN,
 			  "packet of %u bytes: %u (%u bytes), image %u (%u): ", check->packet.size,
-			  check->of_a.verdict, check->of_a.size, check->of_b.verdict,
-			  check->of_b.size);
+			  a->verdict, a->size, b->verdict, b->size);
 
+	if (memcmp(&a->redirect, &b->redirect, sizeof(a->redirect)))
+		at = snprintf(
+			detail, HONE_DETAIL_LEN,
+			"packet of %u bytes: redirect to %llu of map %lld, image to %llu of %lld: ",
+			check->packet.size, (unsigned long long)a->redirect.target,
+			(long long)a->redirect.map, (unsigned long long)b->redirect.target,
+			(long long)b->redirect.map);
 	for (uint32_t i = 0; i < check->packet.size && at + 3 < HONE_DETAIL_LEN; i++)
 		at += snprintf(detail + at, 3, "%02x", check->packet.bytes[i]);
 }
@@ -146,11 +163,11 @@ static int run_one(struct check *check)
 	int err;
 
 	hone_packets_next(check->packets, &check->packet);
-	err = run_packet(check->original_a.fd, packet, &check->of_a);
+	err = run_packet(check->original_a.fd, packet, check->note_a, &check->of_a);
 	if (!err)
-		err = run_packet(check->sandbox.image.fd, packet, &check->of_b);
+		err = run_packet(check->sandbox.image.fd, packet, check->note_b, &check->of_b);
 	if (!err)
-		err = run_packet(check->original_c.fd, packet, &check->of_c);
+		err = run_packet(check->original_c.fd, packet, check->note_c, &check->of_c);
 	if (err)
 		return hone_log_err(err, "%s: cannot run a packet of %u bytes", check->unit->name,
 				    packet->size);
@@ -234,20 +251,51 @@ static int clone_maps(struct check *check, const struct hone_maps *maps)
 	return err;
 }
 
+static int add_notes(struct hone_maps *maps, const struct hone_spy_note **note)
+{
+	int fd = hone_spy_map(note);
+
+	if (fd < 0)
+		return fd;
+	maps->fd[maps->n++] = fd;
+	return 0;
+}
+
+/* From here on the programs are copies that note where they redirect to. */
+static int spy(struct check *check, const struct hone_image *image)
+{
+	int err = hone_spy_unit(check->unit, &check->spied_unit);
+
+	if (!err)
+		err = hone_spy_image(check->unit, image, &check->spied_image);
+	if (!err)
+		err = add_notes(&check->a, &check->note_a);
+	if (!err)
+		err = add_notes(&check->b, &check->note_b);
+	if (!err)
+		err = add_notes(&check->c, &check->note_c);
+	return err;
+}
+
 static int load_programs(struct check *check, const struct hone_image *image)
 {
+	bool is_spied = hone_spy_is_needed(check->unit);
+	const struct hone_unit *unit = is_spied ? &check->spied_unit : check->unit;
 	char *log = check->result.detail;
-	int err = hone_sandbox_open(check->unit, &check->b, image, &check->sandbox, log);
+	int err = is_spied ? spy(check, image) : 0;
 
+	if (!err)
+		err = hone_sandbox_open(unit, &check->b, is_spied ? &check->spied_image : image,
+					&check->sandbox, log);
 	if (err)
 		return err;
 	if (check->sandbox.image.fd < 0) {
 		refuse(check, HONE_CHECK_VERIFIER);
 		return 0;
 	}
-	err = hone_load_original(check->unit, &check->a, &check->original_a, log);
+	err = hone_load_original(unit, &check->a, &check->original_a, log);
 	if (!err)
-		err = hone_load_original(check->unit, &check->c, &check->original_c, log);
+		err = hone_load_original(unit, &check->c, &check->original_c, log);
 	if (!err)
 		err = hone_compare_new(check->unit, &check->a, &check->b, &check->compare_ab);
 	return err;
@@ -274,12 +322,12 @@ static int check_on_one_cpu(struct check *check, const struct hone_maps *maps,
 	if (err)
 		return hone_log_err(err, "%s: cannot copy the maps: %s", check->unit->name,
 				    check->result.detail);
-	err = load_programs(check, image);
-	if (err || check->result.refused)
-		return err;
 	err = hone_packets_new(check->unit, &check->a, check->opts->seed, &check->packets);
 	if (!err)
-		err = run_all(check);
+		err = load_programs(check, image);
+	if (err || check->result.refused)
+		return err;
+	err = run_all(check);
 	return err ? err : read_table(check);
 }
 
@@ -295,6 +343,11 @@ static void check_free(struct check *check)
 	hone_maps_close(&check->a);
 	hone_maps_close(&check->b);
 	hone_maps_close(&check->c);
+	hone_spy_unmap(check->note_a);
+	hone_spy_unmap(check->note_b);
+	hone_spy_unmap(check->note_c);
+	hone_spy_unit_free(&check->spied_unit);
+	hone_spy_image_free(&check->spied_image);
 	free(check);
 }
 

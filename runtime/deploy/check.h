@@ -32,9 +32,9 @@ struct hone_check_result {
  *       valid, when the image may pass none on; the last ones with it broken, when it must pass
  *       on all.
  *
- * Not compared: events in rings, the target of a redirect. Opens nothing that outlives it. The
- * calling thread is kept on one CPU meanwhile. Returns 0 with *out, or -errno if it could not be
- * run (what could not be copied is a refusal, not an error). */
+ * Where packets are redirected to is compared, too (spy.h). Not compared: events in rings. Opens
+ * nothing that outlives it. The calling thread is kept on one CPU meanwhile. Returns 0 with *out,
+ * or -errno if it could not be run (what could not be copied is a refusal, not an error). */
 int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 		     const struct hone_image *image, const struct hone_check_opts *opts,
 		     struct hone_check_result *out);

@@ -254,6 +254,86 @@ static void keys_take_turns_in_packets(void **state)
 	hone_packets_free(&packets);
 }
 
+/* ---- redirects ---- */
+
+/* Redirects to key 0 of one of two maps with the same content. */
+static const struct bpf_insn redirecting[] = {
+	ASM_MAP(BPF_REG_1, 0),	   ASM_MOV_IMM(BPF_REG_2, 0), /* 2 */
+	ASM_MOV_IMM(BPF_REG_3, 0), ASM_CALL(BPF_FUNC_redirect_map), ASM_EXIT(),
+};
+enum { TARGET_MAP_INSN = 0, TARGET_INSN = 2 };
+
+static int devmap(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "targets", 4, 4, 2, NULL);
+
+	assert_true(fd >= 0);
+	for (__u32 key = 0, lo = 1; key < 2; key++)
+		assert_int_equal(bpf_map_update_elem(fd, &key, &lo, BPF_ANY), 0);
+	return fd;
+}
+
+static int set_up_redirect(void **state)
+{
+	const int fds[] = {devmap(), devmap()};
+	struct bpf_insn insns[sizeof(redirecting) / sizeof(redirecting[0])];
+
+	(void)state;
+	memcpy(insns, redirecting, sizeof(redirecting));
+	insns[TARGET_MAP_INSN].imm = fds[0];
+	subject = (struct object_unit){.prog_fd = -1};
+	subject.unit.prog_type = BPF_PROG_TYPE_XDP;
+	subject.unit.expected_attach_type = BPF_XDP;
+	strcpy(subject.unit.name, "redirecting");
+	strcpy(subject.unit.license, "GPL");
+	assert_int_equal(
+		object_unit_describe(insns, sizeof(insns) / sizeof(insns[0]), fds, 2, &subject), 0);
+	close(fds[0]);
+	close(fds[1]);
+	return identity_image_new(&subject.unit, &image);
+}
+
+static void equal_redirects_pass(void **state)
+{
+	struct hone_check_result result = check(&few);
+
+	(void)state;
+	assert_string_equal(result.detail, "");
+	assert_int_equal(result.refused, HONE_REWRITTEN);
+	assert_int_equal(result.n_verdicts[XDP_REDIRECT], N_PACKETS);
+}
+
+static void sees_a_redirect_to_another_key(void **state)
+{
+	(void)state;
+	body(TARGET_INSN)->imm = 1;
+	assert_mismatch("redirect to 0 of map 0, image to 1 of 0");
+}
+
+static void sees_a_redirect_through_another_map(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < image.n_relocs; i++)
+		if (image.relocs[i].insn == identity_body + TARGET_MAP_INSN)
+			image.relocs[i].map = 1;
+	assert_mismatch("redirect to 0 of map 0, image to 0 of 1");
+}
+
+static void sees_a_redirect_to_another_interface(void **state)
+{
+	const struct bpf_insn to_lo[] = {ASM_MOV_IMM(BPF_REG_1, 1), ASM_MOV_IMM(BPF_REG_2, 0),
+					 ASM_CALL(BPF_FUNC_redirect), ASM_EXIT()};
+
+	(void)state;
+	memcpy(subject.unit.insns, to_lo, sizeof(to_lo));
+	subject.unit.n_insns = sizeof(to_lo) / sizeof(to_lo[0]);
+	identity_image_free(&image);
+	assert_int_equal(identity_image_new(&subject.unit, &image), 0);
+	assert_int_equal(check(&few).refused, HONE_REWRITTEN);
+	body(0)->imm = 2;
+	assert_mismatch("redirect to 1 of map -1, image to 2 of -1");
+}
+
 /* A real program, with the time it takes. */
 static void xdp_filter_equals_itself(void **state)
 {
@@ -275,6 +355,7 @@ static void xdp_filter_equals_itself(void **state)
 						   (double)(to.tv_nsec - from.tv_nsec) / 1e9));
 }
 
+#define REDIRECT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_redirect, tear_down)
 #define CHECK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -292,6 +373,10 @@ int main(void)
 		CHECK_TEST(cannot_judge_a_random_program),
 		CHECK_TEST(refuses_maps_that_cannot_be_copied),
 		CHECK_TEST(keys_take_turns_in_packets),
+		REDIRECT_TEST(equal_redirects_pass),
+		REDIRECT_TEST(sees_a_redirect_to_another_key),
+		REDIRECT_TEST(sees_a_redirect_through_another_map),
+		REDIRECT_TEST(sees_a_redirect_to_another_interface),
 		CHECK_TEST(xdp_filter_equals_itself),
 	};
 
