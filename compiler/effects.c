@@ -58,7 +58,7 @@ static void mark_range(struct looking *l, const struct hone_value *pointer, int1
 		}
 		for (uint64_t byte = 0; byte < bytes; byte++)
 			mark_byte(&l->effects[i], start + byte,
-				  byte < 8 ? (uint8_t)(bits >> (8 * byte)) : 0xff);
+				  (uint8_t)(byte < 8 ? bits >> (8 * byte) : 0xff));
 	}
 }
 

@@ -112,11 +112,15 @@ static int query_owner(const struct hone_session *session, int netns_fd)
 static void look_after(struct hone_session *session)
 {
 	struct hone_daemon *daemon = session->daemon;
+
 	_cleanup_close_ int netns_fd = hone_netns_open(session->target.netns);
 	int err = netns_fd < 0 ? -ENODEV : query_owner(session, netns_fd);
 
-	if (err != -EBUSY && err != -ENOENT && err != -ENODEV)
+	if (err != -EBUSY && err != -ENOENT && err != -ENODEV) {
+		if (hone_busy_is_over(session))
+			hone_session_event(session, HONE_EVENT_BEGIN);
 		return;
+	}
 	hone_log_info("%s: %s: %s", session->target.ifname, session->unit.name, what_happened(err));
 	hone_store_drop(&daemon->store, session->target.ifindex, session->target.netns);
 	session->end = HONE_END_LOST;

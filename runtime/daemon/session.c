@@ -54,6 +54,8 @@ static enum hone_state begin(struct hone_session *session)
 	session->n_deaths = 0;
 	session->n_not_faster = 0;
 	session->compiled_ms = 0;
+	session->busy_maps = 0;
+	hone_busy_rest(session);
 	if (session->is_paused)
 		return hone_step_withdraw(session, HONE_STATE_PAUSED);
 	if (session->level < session->live.level)
@@ -133,7 +135,7 @@ static action *const table[HONE_STATE_N][HONE_EVENT_N] = {
 					       stay,     hone_step_checked, hone_step_gated, stay,        hone_step_publish, begin, pause_now, stay,  sick, finish)
 	ROW(LIVE,      begin, stay,  hone_step_analysed,
 					       stay,     stay,    stay,  moved_live,  hone_step_work, begin, pause_now, stay,  sick, finish)
-	ROW(GENERIC,   begin, stay,  hone_step_analysed, stay,     stay,    stay,  moved_again, hone_step_work,    begin, pause_now, stay,  sick, finish)
+	ROW(GENERIC,   begin, stay,  hone_step_analysed, stay,     stay,    stay,  hone_step_not_quiet, hone_step_work,    begin, pause_now, stay,  sick, finish)
 	ROW(PAUSED,    begin, stay,  stay,     stay,     stay,    stay,  stay,        stay,    stay,  stay,      begin, stay, finish)
 	ROW(REFUSED,   begin, stay,  hone_step_analysed, stay,     stay,    stay,  moved_again, hone_step_work,    begin, pause_now, begin, stay, finish)
 	ROW(GONE,      stay,  stay,  stay,     stay,     stay,    stay,  stay,        stay,    stay,  stay,      stay,  stay, stay)
@@ -217,6 +219,7 @@ void hone_session_free(struct hone_session **session)
 	hone_step_cancel(s);
 	hone_generation_free(&s->live);
 	hone_facts_free(&s->refused);
+	hone_facts_free(&s->sample);
 	hone_result_free(&s->answer);
 	json_decref(s->explained);
 	hone_deploy_close(&s->deploy);

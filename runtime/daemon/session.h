@@ -71,6 +71,10 @@ struct hone_session {
 
 	uint64_t unknown_since_ms; /* a program that cannot be analysed shares maps; 0: none */
 	uint64_t look_again_ms;	   /* wait before looking whether it is still there */
+	/* session_busy.c */
+	uint64_t busy_maps; /* left alone: bit n is map n */
+	uint64_t busy_for_ms, busy_until_ms, restless_since_ms, sampled_ms;
+	struct hone_facts sample;
 	bool awaits_analysis;	   /* HONE_EVENT_ANALYSED is for us */
 	bool must_compile;	   /* the level or the policy changed: facts alone do not decide */
 	uint64_t compiled_ms;	   /* when the last compile was asked for; 0: never */
@@ -125,6 +129,19 @@ bool hone_facts_equal(const struct hone_facts *a, const struct hone_facts *b);
 bool hone_facts_have_unknown(const struct hone_facts *facts);
 /* All that the image took for granted is still so. */
 bool hone_facts_hold(const struct hone_generation *image, const struct hone_facts *now);
+
+/* Two snapshots of one map hold the same entries. */
+bool hone_map_same_content(const struct hone_map *a, const struct hone_map *b);
+
+/* ---- session_busy.c ---- */
+
+/* hone_busy_find() - a write was in the way once more. True: maps were found that never rest, and
+ * are left alone from now on: start anew without them.
+ * hone_busy_rest() - the unit is live, or starts anew.
+ * hone_busy_is_over() - true: begin anew, with them. */
+bool hone_busy_find(struct hone_session *session);
+void hone_busy_rest(struct hone_session *session);
+bool hone_busy_is_over(const struct hone_session *session);
 
 /* ---- session_image.c: each step logs; on failure reason and detail are set ---- */
 

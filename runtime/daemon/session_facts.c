@@ -38,7 +38,7 @@ static bool same_programs(const struct hone_map *a, const struct hone_map *b)
 	       a->is_watched == b->is_watched && !memcmp(&a->others, &b->others, sizeof(a->others));
 }
 
-static bool same_content(const struct hone_map *a, const struct hone_map *b)
+bool hone_map_same_content(const struct hone_map *a, const struct hone_map *b)
 {
 	size_t keys = (size_t)a->n_entries * a->key_size;
 	size_t values = (size_t)a->n_entries * a->n_cpus * hone_map_value_stride(a);
@@ -55,7 +55,7 @@ bool hone_facts_equal(const struct hone_facts *a, const struct hone_facts *b)
 		return false;
 	for (uint32_t i = 0; i < a->n_maps; i++)
 		if (!same_programs(&a->maps[i], &b->maps[i]) ||
-		    !same_content(&a->maps[i], &b->maps[i]))
+		    !hone_map_same_content(&a->maps[i], &b->maps[i]))
 			return false;
 	return true;
 }
@@ -96,10 +96,12 @@ bool hone_facts_hold(const struct hone_generation *image, const struct hone_fact
 
 /* ---- gathering ---- */
 
-static bool is_never_folded(const struct hone_session *session, const struct hone_map *map)
+static bool is_left_alone(const struct hone_session *session, const struct hone_map *map)
 {
 	const struct hone_settings *settings = &session->daemon->settings;
 
+	if (session->busy_maps & (UINT64_C(1) << map->index))
+		return true;
 	for (uint32_t i = 0; i < settings->n_never_fold; i++)
 		if (strncmp(settings->never_fold[i], map->name, HONE_NAME_LEN) == 0)
 			return true;
@@ -139,7 +141,7 @@ static int watch_maps(struct hone_session *session, const struct hone_result *an
 			return hone_log_err(err, "map %s: cannot be described", map->name);
 		class = class_with(map, &analysis->effects[i], &none);
 		if (map->is_watched || class == HONE_CLASS_FIXED || class == HONE_CLASS_LIVE ||
-		    !is_looked_up(analysis, i) || is_never_folded(session, map))
+		    !is_looked_up(analysis, i) || is_left_alone(session, map))
 			continue;
 		err = hone_watch_map(session->daemon->watch, map->id, session->slot);
 		if (err)
@@ -244,7 +246,7 @@ static bool is_read(const struct hone_session *session, const struct hone_result
 {
 	return map->is_watched ||
 	       (map->class == HONE_CLASS_FIXED && is_looked_up(analysis, map->index) &&
-		!is_never_folded(session, map));
+		!is_left_alone(session, map));
 }
 
 static int read_maps(struct hone_session *session, const struct hone_result *analysis,

@@ -101,6 +101,17 @@ static void put_reason(json_t *json, const struct hone_session *session)
 	    json_string(session->level == 3 ? "level 3 behaves as level 2 so far" : ""));
 }
 
+/* Maps that are written all the time. */
+static json_t *left_alone_json(const struct hone_session *session)
+{
+	json_t *names = json_array();
+
+	for (uint32_t i = 0; i < session->unit.n_maps; i++)
+		if (session->busy_maps & (UINT64_C(1) << i))
+			json_array_append_new(names, json_string(session->unit.maps[i].name));
+	return names;
+}
+
 json_t *hone_session_status(const struct hone_session *session)
 {
 	const struct hone_generation *live = &session->live;
@@ -123,6 +134,7 @@ json_t *hone_session_status(const struct hone_session *session)
 	put(json, "counts", counts_json(session));
 	put(json, "ifindex", json_integer(session->target.ifindex));
 	put(json, "netns", json_integer((json_int_t)session->target.netns));
+	put(json, "left_alone", left_alone_json(session));
 	put(json, "compiles", json_integer(session->n_compiles));
 	put(json, "swaps", json_integer(session->n_swaps));
 	put(json, "republished", json_integer(session->n_republished));

@@ -179,8 +179,31 @@ static uint64_t compile_wait_ms(const struct hone_session *session)
 	return session->compiled_ms == 0 || next_ms <= now_ms ? 0 : next_ms - now_ms;
 }
 
+/* Without the maps that never rest. No image relies on the slot any more when it is emptied. */
+static enum hone_state start_without_busy(struct hone_session *session)
+{
+	hone_step_cancel(session);
+	hone_image_withdraw(session);
+	hone_watch_forget_slot(session->daemon->watch, session->slot);
+	for (uint32_t i = 0; i < session->unit.n_maps; i++)
+		session->unit.maps[i].is_watched = false;
+	session->must_compile = true;
+	hone_step_try_again(session, 0);
+	return HONE_STATE_COMPILING;
+}
+
+enum hone_state hone_step_not_quiet(struct hone_session *session)
+{
+	if (hone_busy_find(session))
+		return start_without_busy(session);
+	hone_step_try_again(session, session->daemon->settings.quiet_ms);
+	return session->state;
+}
+
 static enum hone_state not_yet(struct hone_session *session)
 {
+	if (session->level > 0 && hone_busy_find(session))
+		return start_without_busy(session);
 	hone_step_try_again(session, session->retry_ms);
 	session->retry_ms *= 2;
 	if (session->retry_ms > RETRY_MAX_MS)
@@ -200,6 +223,7 @@ static enum hone_state now_live(struct hone_session *session)
 		return HONE_STATE_GENERIC;
 	}
 	look_again(session, &session->live.facts);
+	hone_busy_rest(session);
 	return HONE_STATE_LIVE;
 }
 

@@ -21,6 +21,9 @@ enum hone_state hone_step_gated(struct hone_session *session);
 /* Are the facts behind the candidate still the world's? Then it goes live. */
 enum hone_state hone_step_publish(struct hone_session *session);
 
+/* A watched map was written while an image waits for quiet. */
+enum hone_state hone_step_not_quiet(struct hone_session *session);
+
 /* Refuse for session->reason and detail: the original, until facts change. */
 enum hone_state hone_step_refuse(struct hone_session *session);
 /* No image any more. */

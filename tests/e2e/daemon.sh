@@ -5,7 +5,9 @@
 NAME=daemon
 source "$(dirname "$0")/lib.sh"
 
-unit() { hone status v0 -j | field ".units[0]$1"; }
+unit() { # [JQ-OPTION…] PATH of the unit
+	hone status v0 -j | field "${@:1:$#-1}" ".units[0] | ${*: -1}"
+}
 # Live with a valid guard. Other processes of the machine may break any guard for a moment.
 is_live() { hone status v0 -j 2>/dev/null | field '.units[0] | .state == "live" and .guard.valid' >/dev/null; }
 attached_id() { in_ns bpftool net list dev v0 -j | jq -r '.[].xdp[]?.id'; }
@@ -19,7 +21,7 @@ pinned() { find "$BPFFS" -type f 2>/dev/null | wc -l; }
 
 # ---- levels ----
 honed_start
-owner load v0 -m native -p deny -f ipv4
+owner load v0 -m native -p deny
 hone attach v0 --level 0 2>"$TMP/err" || fail "attach at level 0: $(cat "$TMP/err")"
 original=$(original_id)
 runs_original "$original" || fail "level 0 changed what is attached"
@@ -54,6 +56,23 @@ filter_ip -r 10.1.2.3
 wait_until 30 is_live || fail "not live after the rule went"
 in_ns xdp-filter status | grep -q v0 || fail "xdp-filter status does not know v0"
 say "rules: generation $(unit .generation), $(unit .compiles) compiles, $(unit .republished) published again"
+
+# ---- a map that never rests is left alone, the others are folded ----
+clock() {
+	while :; do
+		bpftool map update pinned /sys/fs/bpf/xdp-filter/filter_ipv4 key 10 1 2 $((RANDOM % 250)) \
+			value 1 0 0 0 0 0 0 0
+		sleep 0.05
+	done
+}
+clock &
+CHILDREN+=($!)
+without_clock() { is_live && [ "$(unit -r '.left_alone | join(" ")')" = filter_ipv4 ]; }
+wait_until 60 without_clock || fail "not live beside a map that never rests: $(hone status v0 -j)"
+kill "${CHILDREN[-1]}" && wait "${CHILDREN[-1]}" 2>/dev/null
+say "left alone: $(unit -c .left_alone), $(hone explain v0 -j |
+	jq '[.sites[] | select(.action != "")] | length') sites folded"
+hone pause v0 && hone resume v0 >/dev/null && wait_until 30 is_live || fail "resume"
 
 # ---- switches ----
 hone pause v0 || fail "pause"
