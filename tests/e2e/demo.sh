@@ -123,7 +123,11 @@ levels() {
 	local program=$1 rules=$2 level
 	shift 2
 	for level in 0 1 2; do
-		hone level v0 "$level" >"$TMP/level" 2>&1 || fail "level $level: $(cat "$TMP/level")"
+		hone level v0 "$level" >"$TMP/level" 2>&1
+		case $? in
+		0 | 7) ;; # 7: not faster, so the original stays
+		*) fail "level $level: $(cat "$TMP/level")" ;;
+		esac
 		measure "$program" "$rules" "$level" "$@"
 	done
 }
