@@ -429,12 +429,15 @@ static bool call(struct machine *m, int32_t helper)
 static bool load_imm(struct machine *m, const struct bpf_insn *insn)
 {
 	uint64_t value = (uint64_t)(uint32_t)insn[1].imm << 32 | (uint32_t)insn->imm;
+	uint64_t origin = 0;
 
 	if (insn->src_reg == BPF_PSEUDO_MAP_FD)
-		value = MAP + ((uint64_t)insn->imm << 32);
-	if (insn->src_reg == BPF_PSEUDO_MAP_VALUE)
-		value = value_address(UINT32_MAX, (uint32_t)insn->imm, 0) + (uint32_t)insn[1].imm;
-	set_pointer(m, insn->dst_reg, value, insn->src_reg ? value : 0);
+		value = origin = MAP + ((uint64_t)insn->imm << 32);
+	if (insn->src_reg == BPF_PSEUDO_MAP_VALUE) {
+		origin = value_address(UINT32_MAX, (uint32_t)insn->imm, 0);
+		value = origin + (uint32_t)insn[1].imm;
+	}
+	set_pointer(m, insn->dst_reg, value, origin);
 	m->at++;
 	return true;
 }
