@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* lift: generated programs (arithmetic of all widths, branches, stack, atomics), original against
  * image. Registers come out of the packet, and go back into it with the stack at the end, so that
- * every bit of every result is compared. Needs BPF. */
+ * every bit of every result is compared. Needs BPF. HONE_LONG=1: 10,000 programs. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,7 @@
 
 enum {
 	PROGRAMS = 300,
+	PROGRAMS_LONG = 10000,
 	PACKETS = 24,
 	SEED = 5150,
 	STEPS_MAX = 48,
@@ -31,6 +32,7 @@ static const uint8_t scratch[] = {0, 1, 2, 3, 4, 5, 9}; /* r6 ctx, r7 data, r8 d
 
 static struct honec honec;
 static uint64_t seed;
+static uint32_t number; /* of the program */
 
 static int set_up(void **state)
 {
@@ -190,6 +192,9 @@ static void emit_stack(struct program *p)
 	emit(p, insn);
 }
 
+/* Where a 32-bit compare-and-exchange succeeds, x86 leaves the upper half of r0 alone; the kernel
+ * clears it only where it sees the half read (kernel/bpf/verifier.c is_cmpxchg_insn()), and 6.18
+ * was seen to miss a read. So the generator clears it. */
 static void emit_atomic(struct program *p)
 {
 	static const int ops[] = {BPF_ADD,
@@ -204,13 +209,16 @@ static void emit_atomic(struct program *p)
 				  BPF_CMPXCHG};
 	bool is_wide = below(2);
 	uint32_t bytes = is_wide ? 8 : 4;
+	int op = ops[below(sizeof(ops) / sizeof(ops[0]))];
 
 	emit(p,
 	     (struct bpf_insn){.code = BPF_STX | BPF_ATOMIC | (is_wide ? BPF_DW : BPF_W),
 			       .dst_reg = BPF_REG_10,
 			       .src_reg = ANY_REG(),
 			       .off = (short)(-8 * SLOTS + (int)(below(8 * SLOTS / bytes) * bytes)),
-			       .imm = ops[below(sizeof(ops) / sizeof(ops[0]))]});
+			       .imm = op});
+	if (op == BPF_CMPXCHG && !is_wide)
+		emit(p, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X});
 }
 
 /* The target is a step further on; resolve_jumps() makes an offset of it. */
@@ -335,11 +343,11 @@ static void compare(const struct hone_unit *unit, const struct hone_image *image
 	uint32_t verdict;
 
 	if (pair_load(unit, &none, &none, image, &pair))
-		fail_msg("seed %#llx: %s", (unsigned long long)seed, pair.detail);
+		fail_msg("program %u: %s", number, pair.detail);
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		fill_packet(packet);
 		if (!pair_agrees(&pair, packet, sizeof(packet), &verdict))
-			fail_msg("seed %#llx: %s", (unsigned long long)seed, pair.detail);
+			fail_msg("program %u: %s", number, pair.detail);
 	}
 	pair_close(&pair);
 }
@@ -349,15 +357,16 @@ static void generated_programs_are_equal(void **state)
 	static struct program program;
 	struct hone_request request = {.policy = honec_policy(0)};
 	struct hone_result result;
+	uint32_t n = getenv("HONE_LONG") ? PROGRAMS_LONG : PROGRAMS;
 
 	(void)state;
-	seed = SEED;
-	for (uint32_t i = 0; i < PROGRAMS; i++) {
+	for (number = 0; number < n; number++) {
+		seed = SEED + ((uint64_t)number << 32); /* any program can be made alone */
 		generate(&program);
 		describe(&program, &request.unit);
 		assert_int_equal(honec_ask(&honec, &request, &result), 0);
 		if (result.refused != HONE_REWRITTEN)
-			fail_msg("program %u: %s: %s", i, hone_reason_text(result.refused),
+			fail_msg("program %u: %s: %s", number, hone_reason_text(result.refused),
 				 result.detail);
 		compare(&request.unit, &result.image);
 		hone_result_free(&result);
