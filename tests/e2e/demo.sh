@@ -104,11 +104,12 @@ figures() {
 measure() {
 	local n json insns folded
 	for n in $flows; do
-		json=$(figures "$n" "${@:4}") || fail "no figures: $(hone status v0)"
+		wait_until 30 is_decided || fail "no outcome: $(hone status v0)"
 		folded=$(hone explain v0 -j |
 			jq -r '"\([.sites[] | select(.action != "")] | length)/\(.sites | length)"')
 		insns=$(unit 'if .state == "live" then "\(.original.insns) -> \(.specialized.insns)"
 			else "\(.original.insns)" end')
+		json=$(figures "$n" "${@:4}") || fail "no figures: $(hone status v0)"
 		printf '%-11s %5s %6s %5s %7s %12s %11.1f %14.1f %6.2f\n' "$1" "$2" "$n" "$3" \
 			"$folded" "$insns" $(field '.generic_ns, .specialized_ns, .ratio' <<<"$json")
 		rows+=("$(jq -c --arg program "$1" --argjson rules "$2" --argjson flows "$n" \
