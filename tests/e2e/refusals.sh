@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# refusals: what an operator reads when hone does not take a program on, or does nothing with it.
+# Compiler and passes have theirs in golden and unit tests; these need a daemon.
+NAME=refusals
+source "$(dirname "$0")/lib.sh"
+
+OBJECTS=$BUILD/tests/e2e/objects
+load() { in_ns ip link set dev v0 xdpdrv obj "$OBJECTS/$1.bpf.o" sec xdp || fail "cannot load $1"; }
+
+# says ID COMMAND…: fails, or not, but names the reason.
+says() {
+	local id=$1 said
+	shift
+	said=$("$@" 2>&1)
+	grep -q "$id" <<<"$said" || fail "$* does not say $id: $said"
+	say "$id: $(grep -m1 "$id" <<<"$said")"
+}
+
+load pass
+honed_start
+says NO_CAPTURE hone -j attach v0
+
+in_ns ip link set dev v0 xdpdrv off
+load pass
+says NO_SITE_FOLDED hone -j attach v0 --level 2
+says NO_SITE_FOLDED hone status v0
+
+mount --bind "$STATE" "$STATE" && mount -o remount,bind,ro "$STATE" || fail "cannot make the state read-only"
+says NO_KERNEL_OBJECT hone -j level v0 1
+umount "$STATE"
+hone detach v0 || fail "detach"
+honed_stop
