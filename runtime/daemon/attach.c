@@ -130,7 +130,7 @@ static int open_unit(struct hone_daemon *daemon, const struct hone_target *targe
 	err = hone_maps_open(unit, maps);
 	if (err) {
 		hone_unit_free(unit);
-		return refuse(error, err, HONE_NO_MAP_GONE, target->ifname, strerror(-err));
+		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err));
 	}
 	return 0;
 }

@@ -325,7 +325,7 @@ static int gather_at(struct hone_session *session, const struct hone_result *ana
 		return refuse(session, HONE_NO_KERNEL_OBJECT, err, "grace period");
 	err = read_maps(session, analysis, out);
 	if (err)
-		return refuse(session, HONE_NO_MAP_GONE, err, session->unit.name);
+		return refuse(session, HONE_NO_KERNEL_OBJECT, err, session->unit.name);
 	return hone_watch_begin(watch, session->slot) == out->epoch ? 0 : -EAGAIN;
 }
 
