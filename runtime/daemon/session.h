@@ -130,9 +130,6 @@ bool hone_facts_have_unknown(const struct hone_facts *facts);
 /* All that the image took for granted is still so. */
 bool hone_facts_hold(const struct hone_generation *image, const struct hone_facts *now);
 
-/* Two snapshots of one map hold the same entries. */
-bool hone_map_same_content(const struct hone_map *a, const struct hone_map *b);
-
 /* ---- session_busy.c ---- */
 
 /* hone_busy_find() - a write was in the way once more. True: maps were found that never rest, and

@@ -7,6 +7,7 @@
  * after a time that doubles. A unit whose maps are only written with what they hold already stays
  * generic: nothing tells which of them it is. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/common/log.h"
 #include "runtime/daemon/session_steps.h"
@@ -37,14 +38,67 @@ static int sample(const struct hone_session *session, struct hone_facts *out)
 	return 0;
 }
 
-static uint64_t changed_maps(const struct hone_facts *was, const struct hone_facts *is)
+/* Does an entry hold other bits than `was` (NULL: zeros), apart from those that programs change? */
+static bool is_entry_changed(const struct hone_map *map, const struct hone_effects *programs,
+			     const uint8_t *was, const uint8_t *is)
 {
+	uint32_t stride = hone_map_value_stride(map);
+
+	for (uint32_t at = 0; at < map->n_cpus * stride; at++) {
+		uint8_t differs = (uint8_t)((was ? was[at] : 0) ^ is[at]);
+
+		if (differs & ~hone_effects_changed(programs, at % stride))
+			return true;
+	}
+	return false;
+}
+
+/* Both are sorted by key. In an array, an entry that is not there holds zeros. */
+static bool is_map_changed(const struct hone_effects *programs, const struct hone_map *was,
+			   const struct hone_map *is)
+{
+	uint32_t i = 0, j = 0;
+
+	if (was->complete != is->complete || was->n_cpus != is->n_cpus)
+		return true;
+	while (i < was->n_entries || j < is->n_entries) {
+		int order = i == was->n_entries ? 1
+			    : j == is->n_entries
+				    ? -1
+				    : memcmp(was->keys + (size_t)i * was->key_size,
+					     is->keys + (size_t)j * is->key_size, is->key_size);
+
+		if (order && !hone_map_is_array(is->type))
+			return true;
+		if (order < 0 ? is_entry_changed(was, programs, NULL, hone_map_value(was, i, 0))
+			      : is_entry_changed(is, programs,
+						 order ? NULL : hone_map_value(was, i, 0),
+						 hone_map_value(is, j, 0)))
+			return true;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return false;
+}
+
+/* By the control plane: what programs change in values does not count. */
+static uint64_t changed_maps(const struct hone_session *session, const struct hone_facts *was,
+			     const struct hone_facts *is)
+{
+	const struct hone_program *program =
+		hone_programs_find(session->daemon->programs, session->unit.prog_id);
 	uint64_t maps = 0;
 
-	for (uint32_t i = 0; i < is->n_maps; i++)
-		if (is->maps[i].is_watched && was->maps[i].is_watched &&
-		    !hone_map_same_content(&was->maps[i], &is->maps[i]))
+	for (uint32_t i = 0; i < is->n_maps && program; i++) {
+		struct hone_effects programs = is->maps[i].others;
+
+		if (!is->maps[i].is_watched || !was->maps[i].is_watched ||
+		    i >= program->analysis.n_effects)
+			continue;
+		hone_effects_join(&programs, &program->analysis.effects[i]);
+		if (is_map_changed(&programs, &was->maps[i], &is->maps[i]))
 			maps |= UINT64_C(1) << i;
+	}
 	return maps;
 }
 
@@ -82,7 +136,7 @@ bool hone_busy_find(struct hone_session *session)
 	if (sample(session, &now))
 		return false;
 
-	maps = session->sample.maps ? changed_maps(&session->sample, &now) : 0;
+	maps = session->sample.maps ? changed_maps(session, &session->sample, &now) : 0;
 	hone_facts_free(&session->sample);
 	session->sample = now;
 	session->sampled_ms = now_ms;

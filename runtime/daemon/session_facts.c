@@ -38,7 +38,7 @@ static bool same_programs(const struct hone_map *a, const struct hone_map *b)
 	       a->is_watched == b->is_watched && !memcmp(&a->others, &b->others, sizeof(a->others));
 }
 
-bool hone_map_same_content(const struct hone_map *a, const struct hone_map *b)
+static bool same_content(const struct hone_map *a, const struct hone_map *b)
 {
 	size_t keys = (size_t)a->n_entries * a->key_size;
 	size_t values = (size_t)a->n_entries * a->n_cpus * hone_map_value_stride(a);
@@ -55,7 +55,7 @@ bool hone_facts_equal(const struct hone_facts *a, const struct hone_facts *b)
 		return false;
 	for (uint32_t i = 0; i < a->n_maps; i++)
 		if (!same_programs(&a->maps[i], &b->maps[i]) ||
-		    !hone_map_same_content(&a->maps[i], &b->maps[i]))
+		    !same_content(&a->maps[i], &b->maps[i]))
 			return false;
 	return true;
 }
