@@ -36,7 +36,7 @@ while read -r file; do
 done < <(list_files "$root" '*')
 
 # Split so that this file does not find itself.
-words='TO''DO|FIX''ME|/wo''rk/|/ho''me/|/tm''p/wt'
+words='^<<''<<<<< |^>>''>>>>> |TO''DO|FIX''ME|/wo''rk/|/ho''me/|/tm''p/wt'
 while read -r found; do
 	complain "$found" "has no place here"
 done < <(list_files "$root" '*' | grep -v '^LICENSE' |

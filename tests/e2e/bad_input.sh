@@ -59,11 +59,7 @@ raw() {
 	perl -MIO::Socket::UNIX -e '
 		my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!";
 		$SIG{PIPE} = "IGNORE";
-<<<<<<< HEAD
-		syswrite $s, eval "qq#$ARGV[1]#"; shutdown $s, 1;
-=======
 		syswrite $s, eval "qq~$ARGV[1]~"; shutdown $s, 1;
->>>>>>> 90a60f1 (tests: e2e: bad input, kills and staleness run in ctest)
 		my $r; while (sysread $s, $r, 65536) { print $r } exit 1' "$SOCKET" "$1"
 }
 load() { in_ns ip link set dev v0 xdpdrv obj "$OBJECTS/$1.bpf.o" sec xdp; }
@@ -117,13 +113,8 @@ row 1 "error" "truncated JSON on the socket" -- raw '\x10\x00\x00\x00{"verb":"st
 row 1 "error" "frame cut short" -- raw '\xff\x00\x00\x00{"verb"'
 row 1 "error" "oversized frame" -- raw '\xff\xff\xff\x7f{}'
 row 1 "error" "JSON that is no request" -- raw '\x02\x00\x00\x00[]'
-<<<<<<< HEAD
-row 1 "error" "unknown verb on the socket" -- raw '\x0f\x00\x00\x00{\"verb\":\"boom\"}'
-row 255 "." "a loader that fails" -- hone run -- ip link set dev v0 xdpdrv obj /etc/passwd
-=======
 row 1 "error" "unknown verb on the socket" -- raw '\x0f\x00\x00\x00{"verb":"boom"}'
 row 255 "ELF" "a loader that fails keeps its exit code" -- hone run -- ip link set dev v0 xdpdrv obj /etc/passwd
->>>>>>> 90a60f1 (tests: e2e: bad input, kills and staleness run in ctest)
 
 load spin_lock
 row 1 "spin" "a program with a spin lock" -- hone attach v0 --level 2

@@ -7,6 +7,7 @@ NAME=killed
 source "$(dirname "$0")/lib.sh"
 
 kills=8
+cp "$HONEC" "$TMP/honec" && HONEC=$TMP/honec
 [ -z "${HONE_LONG:-}" ] || kills=50
 MAP=/sys/fs/bpf/xdp-filter/filter_ipv4
 VALUE="3 0 0 0 0 0 0 0"
@@ -26,7 +27,12 @@ writer() {
 # Any state in which the unit is known again and its guard is maintained.
 adopted() { hone status v0 -j | field '.units[0].state | IN("live", "generic", "compiling", "checking")' >/dev/null 2>&1; }
 is_live() { state_is v0 live; }
-objects_are() { [ "$(count_objects)" = "$1" ]; }
+# No more programs and no more maps than before; others on the machine may have ended.
+no_more_than() {
+	local now
+	read -r -a now <<<"$(count_objects)"
+	[ "${now[0]}" -le "$1" ] && [ "${now[1]}" -le "$2" ]
+}
 
 in_ns xdp-filter load v0 -m native || fail "xdp-filter load"
 in_ns xdp-filter unload v0 || fail "xdp-filter unload"
@@ -71,17 +77,15 @@ say "$n kills, slowest adoption $slowest_ms ms, $(cat "$TMP/judge")"
 
 # kill -9 of the compiler: the original stays, the reason is shown.
 hone level v0 0 || fail "level 0"
-chmod -x "$BUILD/compiler/honec" 2>/dev/null
+rm "$TMP/honec"
 pkill -9 -P "$HONED_PID" -x honec
 hone level v0 2
 refused() { hone status v0 -j | field '.units[0] | .state != "live" and (.reason | length > 0)' >/dev/null; }
 wait_until 10 refused
-code=$?
-chmod +x "$BUILD/compiler/honec"
-[ "$code" = 0 ] || fail "honec gone, but: $(hone status v0)"
+[ $? = 0 ] || fail "honec gone, but: $(hone status v0)"
 say "honec gone: $(hone status v0 -j | field '.units[0].reason')"
 
 hone detach v0 || fail "detach"
 honed_stop
-wait_until 3 objects_are "$before" || fail "objects: $before before, $(count_objects) after"
-say "ok: programs and maps as before: $before"
+wait_until 10 no_more_than $before || fail "objects: $before before, $(count_objects) after"
+say "ok: programs and maps: $before before, $(count_objects) after"

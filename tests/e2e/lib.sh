@@ -40,6 +40,7 @@ BPFFS=/sys/fs/bpf/hone
 STATE=$TMP/state
 export HONE_STATE=$STATE HONE_BPFFS=$BPFFS # where the offline verbs look
 HONED_PID=
+HONEC=$BUILD/compiler/honec # a script may take a copy, to lose it
 HONED_ARGS=()
 CHILDREN=()
 
@@ -73,7 +74,7 @@ answers() { hone status -j >/dev/null 2>&1; }
 
 honed_start() {
 	"$BUILD/runtime/daemon/honed" --socket "$SOCKET" --bpffs "$BPFFS" --state "$STATE" \
-		--honec "$BUILD/compiler/honec" ${HONED_ARGS[@]+"${HONED_ARGS[@]}"} "$@" \
+		--honec "$HONEC" ${HONED_ARGS[@]+"${HONED_ARGS[@]}"} "$@" \
 		>>"$TMP/honed.log" 2>&1 &
 	HONED_PID=$!
 	wait_until 10 answers || fail "honed does not answer"
