@@ -2,8 +2,9 @@
 /* check: run an original and its image on the same packets, each on its own copy of all maps.
  *
  * When:  before an image may meet packets, and by `hone diff`.
- * Does:  three runs per packet: original on A, image on B, original on C. A against B is the
- *        question; A against C tells, once they differ, whether the original agrees with itself.
+ * Does:  two runs per packet: original on A, image on B. When they differ, the same packets
+ *        again, with a second original in the image's place (the control): an original that
+ *        does not agree with itself cannot be judged by.
  * Not:   deciding what happens then.
  * Verdict and bytes are compared per packet, maps after each batch. */
 #include "runtime/deploy/check.h"
@@ -24,7 +25,7 @@
 enum {
 	OUT_BYTES = 8192,
 	BROKEN_SHARE = 16,     /* one packet in so many is run with the guard broken */
-	CONTROL_PACKETS = 512, /* after a difference: does the original differ from itself? */
+	CONTROL_PACKETS = 512, /* more in the control, to catch what differs only sometimes */
 	DEFAULT_BATCH = 1000,
 };
 
@@ -38,16 +39,18 @@ struct outcome {
 struct check {
 	const struct hone_unit *unit;
 	const struct hone_check_opts *opts;
+	uint32_t n_packets;
+	bool is_control;	     /* B runs the original too */
 	struct hone_unit spied_unit; /* without insns: nothing redirects */
 	struct hone_image spied_image;
-	const struct hone_spy_note *note_a, *note_b, *note_c;
-	struct hone_maps a, b, c;
-	struct hone_sandbox sandbox; /* on b */
-	struct hone_loaded original_a, original_c;
+	const struct hone_spy_note *note_a, *note_b;
+	struct hone_maps a, b;
+	struct hone_sandbox sandbox;		   /* on b */
+	struct hone_loaded original_a, original_b; /* original_b: of a control */
 	struct hone_compare *compare_ab;
 	struct hone_packets *packets;
 	struct hone_packet packet;
-	struct outcome of_a, of_b, of_c;
+	struct outcome of_a, of_b;
 	struct hone_check_result result;
 };
 
@@ -78,53 +81,11 @@ static void refuse(struct check *check, enum hone_reason reason)
 	check->result.refused = reason;
 }
 
-/* ---- after a difference ---- */
+/* ---- the run ---- */
 
-/* Maps first: they remember. Then more packets, to catch what differs only sometimes. */
-static int is_deterministic(struct check *check, bool *out)
+static int candidate_fd(const struct check *check)
 {
-	int equal = hone_maps_equal(check->unit, &check->a, &check->c, check->result.detail);
-
-	for (uint32_t i = 0; equal == 1 && i < CONTROL_PACKETS; i++) {
-		int err;
-
-		hone_packets_next(check->packets, &check->packet);
-		err = run_packet(check->original_a.fd, &check->packet, check->note_a, &check->of_a);
-		if (!err)
-			err = run_packet(check->original_c.fd, &check->packet, check->note_c,
-					 &check->of_c);
-		if (err)
-			return err;
-		if (!is_same(&check->of_a, &check->of_c)) {
-			snprintf(check->result.detail, HONE_DETAIL_LEN,
-				 "verdict or bytes of equal packets, seed %llu",
-				 (unsigned long long)check->opts->seed);
-			equal = 0;
-		}
-	}
-	if (equal == 1)
-		equal = hone_maps_equal(check->unit, &check->a, &check->c, check->result.detail);
-	if (equal < 0)
-		return equal;
-	*out = equal == 1;
-	return 0;
-}
-
-/* The difference is in result.detail, and stays there if the original is deterministic. */
-static int judge_difference(struct check *check)
-{
-	char difference[HONE_DETAIL_LEN];
-	bool deterministic;
-	int err;
-
-	memcpy(difference, check->result.detail, sizeof(difference));
-	err = is_deterministic(check, &deterministic);
-	if (err)
-		return err;
-	refuse(check, deterministic ? HONE_CHECK_MISMATCH : HONE_CHECK_NONDETERMINISTIC);
-	if (deterministic)
-		memcpy(check->result.detail, difference, sizeof(difference));
-	return 0;
+	return check->is_control ? check->original_b.fd : check->sandbox.image.fd;
 }
 
 static void describe_packet(struct check *check)
@@ -146,8 +107,6 @@ static void describe_packet(struct check *check)
 		at += snprintf(detail + at, 3, "%02x", check->packet.bytes[i]);
 }
 
-/* ---- the run ---- */
-
 static void count_verdict(struct check *check)
 {
 	const uint32_t n = sizeof(check->result.n_verdicts) / sizeof(check->result.n_verdicts[0]);
@@ -165,9 +124,7 @@ static int run_one(struct check *check)
 	hone_packets_next(check->packets, &check->packet);
 	err = run_packet(check->original_a.fd, packet, check->note_a, &check->of_a);
 	if (!err)
-		err = run_packet(check->sandbox.image.fd, packet, check->note_b, &check->of_b);
-	if (!err)
-		err = run_packet(check->original_c.fd, packet, check->note_c, &check->of_c);
+		err = run_packet(candidate_fd(check), packet, check->note_b, &check->of_b);
 	if (err)
 		return hone_log_err(err, "%s: cannot run a packet of %u bytes", check->unit->name,
 				    packet->size);
@@ -175,7 +132,8 @@ static int run_one(struct check *check)
 	if (is_same(&check->of_a, &check->of_b))
 		return 0;
 	describe_packet(check);
-	return judge_difference(check);
+	refuse(check, HONE_CHECK_MISMATCH);
+	return 0;
 }
 
 static int compare_maps(struct check *check, bool all_cpus)
@@ -188,7 +146,9 @@ static int compare_maps(struct check *check, bool all_cpus)
 		equal = hone_compare_equal(check->compare_ab, check->result.detail);
 	if (equal < 0)
 		return equal;
-	return equal ? 0 : judge_difference(check);
+	if (!equal)
+		refuse(check, HONE_CHECK_MISMATCH);
+	return 0;
 }
 
 static int run_batches(struct check *check, uint32_t n_packets)
@@ -223,10 +183,11 @@ static int expect_fallbacks(struct check *check, uint64_t expected)
 
 static int run_all(struct check *check)
 {
-	uint32_t n_broken = check->opts->is_unguarded ? 0 : check->opts->n_packets / BROKEN_SHARE;
-	int err = run_batches(check, check->opts->n_packets - n_broken);
+	bool is_guarded = !check->is_control && !check->opts->is_unguarded;
+	uint32_t n_broken = is_guarded ? check->n_packets / BROKEN_SHARE : 0;
+	int err = run_batches(check, check->n_packets - n_broken);
 
-	if (err || check->opts->is_unguarded)
+	if (err || check->result.refused || !is_guarded)
 		return err;
 	err = expect_fallbacks(check, 0);
 	if (err || check->result.refused)
@@ -239,15 +200,13 @@ static int run_all(struct check *check)
 
 /* ---- set-up ---- */
 
-/* B and C are copies of A, so that the three are equal whatever happens to the unit's maps. */
+/* B is a copy of A, so that the two are equal whatever happens to the unit's maps. */
 static int clone_maps(struct check *check, const struct hone_maps *maps)
 {
 	int err = hone_maps_clone(check->unit, maps, &check->a, check->result.detail);
 
 	if (!err)
 		err = hone_maps_clone(check->unit, &check->a, &check->b, check->result.detail);
-	if (!err)
-		err = hone_maps_clone(check->unit, &check->a, &check->c, check->result.detail);
 	return err;
 }
 
@@ -266,14 +225,25 @@ static int spy(struct check *check, const struct hone_image *image)
 {
 	int err = hone_spy_unit(check->unit, &check->spied_unit);
 
-	if (!err)
+	if (!err && !check->is_control)
 		err = hone_spy_image(check->unit, image, &check->spied_image);
 	if (!err)
 		err = add_notes(&check->a, &check->note_a);
 	if (!err)
 		err = add_notes(&check->b, &check->note_b);
-	if (!err)
-		err = add_notes(&check->c, &check->note_c);
+	return err;
+}
+
+static int load_candidate(struct check *check, const struct hone_unit *unit,
+			  const struct hone_image *image, char *log)
+{
+	int err;
+
+	if (check->is_control)
+		return hone_load_original(unit, &check->b, &check->original_b, log);
+	err = hone_sandbox_open(unit, &check->b, image, &check->sandbox, log);
+	if (!err && check->sandbox.image.fd < 0)
+		refuse(check, HONE_CHECK_VERIFIER);
 	return err;
 }
 
@@ -285,17 +255,10 @@ static int load_programs(struct check *check, const struct hone_image *image)
 	int err = is_spied ? spy(check, image) : 0;
 
 	if (!err)
-		err = hone_sandbox_open(unit, &check->b, is_spied ? &check->spied_image : image,
-					&check->sandbox, log);
-	if (err)
+		err = load_candidate(check, unit, is_spied ? &check->spied_image : image, log);
+	if (err || check->result.refused)
 		return err;
-	if (check->sandbox.image.fd < 0) {
-		refuse(check, HONE_CHECK_VERIFIER);
-		return 0;
-	}
 	err = hone_load_original(unit, &check->a, &check->original_a, log);
-	if (!err)
-		err = hone_load_original(unit, &check->c, &check->original_c, log);
 	if (!err)
 		err = hone_compare_new(check->unit, &check->a, &check->b, &check->compare_ab);
 	return err;
@@ -305,7 +268,7 @@ static int read_table(const struct check *check)
 {
 	__u32 zero = 0;
 
-	if (!check->opts->table)
+	if (!check->opts->table || check->is_control)
 		return 0;
 	return bpf_map_lookup_elem(check->sandbox.table_fd, &zero, check->opts->table) ? -errno : 0;
 }
@@ -338,22 +301,21 @@ static void check_free(struct check *check)
 	hone_sandbox_close(&check->sandbox);
 	if (check->original_a.fd >= 0)
 		close(check->original_a.fd);
-	if (check->original_c.fd >= 0)
-		close(check->original_c.fd);
+	if (check->original_b.fd >= 0)
+		close(check->original_b.fd);
 	hone_maps_close(&check->a);
 	hone_maps_close(&check->b);
-	hone_maps_close(&check->c);
 	hone_spy_unmap(check->note_a);
 	hone_spy_unmap(check->note_b);
-	hone_spy_unmap(check->note_c);
 	hone_spy_unit_free(&check->spied_unit);
 	hone_spy_image_free(&check->spied_image);
 	free(check);
 }
 
-int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
-		     const struct hone_image *image, const struct hone_check_opts *opts,
-		     struct hone_check_result *out)
+/* Original against image, or against a second original (image NULL). */
+static int check_once(const struct hone_unit *unit, const struct hone_maps *maps,
+		      const struct hone_image *image, const struct hone_check_opts *opts,
+		      uint32_t n_packets, struct hone_check_result *out)
 {
 	struct check *check = calloc(1, sizeof(*check));
 	cpu_set_t was;
@@ -363,8 +325,10 @@ int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 		return -ENOMEM;
 	check->unit = unit;
 	check->opts = opts;
+	check->n_packets = n_packets;
+	check->is_control = !image;
 	check->sandbox = (struct hone_sandbox)HONE_SANDBOX_EMPTY;
-	check->original_a.fd = check->original_c.fd = -1;
+	check->original_a.fd = check->original_b.fd = -1;
 	err = hone_cpu_pin(&was);
 	if (!err) {
 		err = check_on_one_cpu(check, maps, image);
@@ -376,5 +340,25 @@ int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 		*out = check->result;
 	}
 	check_free(check);
+	return err;
+}
+
+int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
+		     const struct hone_image *image, const struct hone_check_opts *opts,
+		     struct hone_check_result *out)
+{
+	struct hone_check_result result, control;
+	int err = check_once(unit, maps, image, opts, opts->n_packets, &result);
+
+	if (!err && result.refused == HONE_CHECK_MISMATCH) {
+		err = check_once(unit, maps, NULL, opts, result.n_packets + CONTROL_PACKETS,
+				 &control);
+		if (!err && control.refused == HONE_CHECK_MISMATCH) {
+			result.refused = HONE_CHECK_NONDETERMINISTIC;
+			memcpy(result.detail, control.detail, sizeof(result.detail));
+		}
+	}
+	if (!err)
+		*out = result;
 	return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check: differential run of an original against a candidate, on copies of all maps, with a
- * control run (original against original) that tells nondeterminism from miscompilation. */
+ * control run (original against original), once they differ, that tells nondeterminism from
+ * miscompilation. */
 #ifndef HONE_CHECK_H
 #define HONE_CHECK_H
 
