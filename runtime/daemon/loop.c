@@ -104,7 +104,7 @@ static void run_due_timers(struct hone_loop *loop)
 {
 	uint64_t now = hone_now_ms();
 
-	while (loop->timers && loop->timers->due_ms <= now) {
+	while (!loop->is_stopped && loop->timers && loop->timers->due_ms <= now) {
 		struct hone_timer *timer = loop->timers;
 
 		hone_timer_cancel(loop, timer);

@@ -141,7 +141,8 @@ static struct hone_policy policy_for(const struct hone_session *session)
 	};
 }
 
-/* Takes over the facts. */
+/* Takes over the facts. What was asked before is of no interest any more: an answer to it would be
+ * taken for one about these facts. Neither is a timer: the answer is what goes on from here. */
 static enum hone_state ask_for_image(struct hone_session *session, struct hone_facts *facts)
 {
 	struct hone_request request = {
@@ -151,6 +152,8 @@ static enum hone_state ask_for_image(struct hone_session *session, struct hone_f
 	};
 	int err;
 
+	hone_worker_forget(session->daemon->worker, session);
+	hone_timer_cancel(loop_of(session), &session->timer);
 	hone_generation_free(&session->candidate);
 	session->candidate.facts = *facts;
 	session->candidate.level = session->level;
@@ -321,13 +324,6 @@ static enum hone_state prove(struct hone_session *session)
 	return HONE_STATE_CHECKING;
 }
 
-/* Both have to pass. */
-static enum hone_state publish_if_proved(struct hone_session *session)
-{
-	return session->is_checked && session->is_gated ? hone_step_publish(session)
-							: HONE_STATE_CHECKING;
-}
-
 enum hone_state hone_step_answered(struct hone_session *session)
 {
 	keep_report(session);
@@ -344,12 +340,16 @@ enum hone_state hone_step_answered(struct hone_session *session)
 	return prove(session);
 }
 
-/* Are the facts that the candidate was made from still the world's? Then it goes live. */
+/* Did the candidate pass both, and are the facts that it was made from still the world's? Then it
+ * goes live. */
 enum hone_state hone_step_publish(struct hone_session *session)
 {
 	struct hone_facts facts;
-	int err = hone_facts_gather(session, &facts);
+	int err;
 
+	if (!session->is_checked || !session->is_gated)
+		return HONE_STATE_CHECKING;
+	err = hone_facts_gather(session, &facts);
 	session->awaits_analysis = err == -EINPROGRESS;
 	if (err == -EAGAIN)
 		return not_yet(session);
@@ -401,7 +401,7 @@ enum hone_state hone_step_checked(struct hone_session *session)
 	hone_log_info("%s: %s: equal over %u packets", session->target.ifname, session->unit.name,
 		      session->checked.n_packets);
 	session->is_checked = true;
-	return publish_if_proved(session);
+	return hone_step_publish(session);
 }
 
 enum hone_state hone_step_gated(struct hone_session *session)
@@ -416,7 +416,7 @@ enum hone_state hone_step_gated(struct hone_session *session)
 		return hone_step_refuse(session);
 	}
 	session->is_gated = true;
-	return publish_if_proved(session);
+	return hone_step_publish(session);
 }
 
 enum hone_state hone_step_publish_analysed(struct hone_session *session)

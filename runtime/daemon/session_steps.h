@@ -18,7 +18,8 @@ enum hone_state hone_step_answered(struct hone_session *session);
 /* Check and measurement ended, for better or worse. */
 enum hone_state hone_step_checked(struct hone_session *session);
 enum hone_state hone_step_gated(struct hone_session *session);
-/* Are the facts behind the candidate still the world's? Then it goes live. */
+/* The candidate passed check and gate, and the facts behind it are still the world's: it goes live.
+ * Otherwise it waits, or another is made. */
 enum hone_state hone_step_publish(struct hone_session *session);
 
 /* A watched map was written while an image waits for quiet. */
