@@ -114,6 +114,21 @@ static int open_session(struct hone_daemon *daemon, const struct hone_choice *ch
 	return 0;
 }
 
+/* What is pinned for a unit. A deployment that is not whole (killed while it was made) is none. */
+static int find_deployment(const char *dir, int netns_fd, const struct hone_target *target,
+			   uint32_t slot, struct hone_deployment *out)
+{
+	int err = hone_deploy_adopt(dir, netns_fd, target, slot, out);
+
+	if (err == -EUCLEAN) {
+		hone_log_info("%s: not whole: removed", dir);
+		hone_deploy_sweep(dir);
+	}
+	if (err)
+		*out = (struct hone_deployment)HONE_DEPLOYMENT_EMPTY;
+	return err;
+}
+
 static void adopt_row(struct hone_daemon *daemon, const struct hone_choice *choice)
 {
 	_cleanup_close_ int netns_fd = hone_netns_open(choice->target.netns);
@@ -121,13 +136,13 @@ static void adopt_row(struct hone_daemon *daemon, const struct hone_choice *choi
 	struct hone_session *session;
 	struct hone_target target;
 	char dir[sizeof(deploy.dir)];
-	bool is_attached =
-		netns_fd >= 0 && !hone_target_query(netns_fd, choice->target.ifindex, &target);
+	bool is_attached;
 	int err = -ENOENT;
 
 	hone_unit_dir(daemon->config.bpffs, &choice->target, dir, sizeof(dir));
-	if (hone_deploy_adopt(dir, netns_fd, &choice->target, choice->slot, &deploy))
-		deploy = (struct hone_deployment)HONE_DEPLOYMENT_EMPTY;
+	(void)find_deployment(dir, netns_fd, &choice->target, choice->slot, &deploy);
+	is_attached =
+		netns_fd >= 0 && !hone_target_query(netns_fd, choice->target.ifindex, &target);
 	if (is_attached && (target.prog_id == choice->prog_id ||
 			    (deploy.dir[0] && target.prog_id == deploy.root_id)))
 		err = open_session(daemon, choice, &target, &session);
@@ -170,7 +185,7 @@ static void remove_strays(struct hone_daemon *daemon)
 
 		if (netns_fd >= 0)
 			hone_target_query(netns_fd, target.ifindex, &target);
-		if (hone_deploy_adopt(unit_dir, netns_fd, &target, 0, &deploy))
+		if (find_deployment(unit_dir, netns_fd, &target, 0, &deploy))
 			continue;
 		hone_log_info("%s: pins that nobody knows are removed", unit_dir);
 		hone_deploy_remove(&deploy, netns_fd);

@@ -242,19 +242,19 @@ int hone_deploy_adopt(const char *dir, int netns_fd, const struct hone_target *t
 	deployment.original_fd = get(&deployment, "original");
 	deployment.slots_fd = get(&deployment, "slots");
 	deployment.counts_fd = get(&deployment, "counts");
-	if (deployment.original_fd < 0 || deployment.slots_fd < 0 || deployment.counts_fd < 0) {
-		int err = access(dir, F_OK) ? -ENOENT : -EUCLEAN;
-
-		hone_deploy_close(&deployment);
-		return err;
-	}
-	deployment.target = *target;
-	deployment.target.prog_id = id_of(deployment.original_fd);
-	deployment.slot = slot;
 	deployment.root_fd = get(&deployment, "root");
 	if (deployment.root_fd < 0)
 		deployment.root_fd = -1;
 	deployment.root_id = id_of(deployment.root_fd);
+	deployment.target = *target;
+	deployment.target.prog_id = id_of(deployment.original_fd);
+	deployment.slot = slot;
+	if (deployment.original_fd < 0 || deployment.slots_fd < 0 || deployment.counts_fd < 0) {
+		if (deployment.original_fd >= 0) /* somebody removed pins of ours */
+			hone_deploy_withdraw(&deployment, netns_fd);
+		hone_deploy_close(&deployment);
+		return access(dir, F_OK) ? -ENOENT : -EUCLEAN;
+	}
 	adopt_image(&deployment);
 	unpin(&deployment, "image_", deployment.image_id);
 	unpin(&deployment, "table_", deployment.image_id);
@@ -348,19 +348,25 @@ int hone_deploy_image(struct hone_deployment *deployment, int netns_fd,
 
 /* ---- and back ---- */
 
+/* The original in the root's place. Where the owner was faster, there is nothing to put back. */
+static int replace_root(const struct hone_deployment *deployment, int netns_fd)
+{
+	int err = netns_fd < 0 ? -ENODEV : attached(deployment, netns_fd);
+
+	if (err == 1)
+		err = hone_attach_replace(netns_fd, &deployment->target, deployment->root_fd,
+					  deployment->original_fd);
+	return err == -EBUSY || err == -ENODEV || err == -ENOENT ? 0 : err;
+}
+
 int hone_deploy_withdraw(struct hone_deployment *deployment, int netns_fd)
 {
-	int err = 0;
-
 	slot_empty(deployment, HONE_PROG_IMAGE); /* from here on the root is the original */
 	forget_image(deployment);
 	if (deployment->root_fd >= 0) {
-		if (attached(deployment, netns_fd) == 1)
-			err = hone_attach_replace(netns_fd, &deployment->target,
-						  deployment->root_fd, deployment->original_fd);
-		if (err == -EBUSY || err == -ENODEV || err == -ENOENT)
-			err = 0; /* the owner was faster: there is nothing left to put back */
-		if (err)	 /* packets meet the root, which is the original: try again later */
+		int err = replace_root(deployment, netns_fd);
+
+		if (err) /* packets meet the root, which is the original: try again later */
 			return err;
 		hone_pins_repoint(deployment->root_id, deployment->original_fd, deployment->dir);
 	}

@@ -36,13 +36,14 @@ int hone_deploy_new(const char *dir, const struct hone_target *target, uint32_t 
 		    struct hone_deployment *out);
 
 /* hone_deploy_adopt() - the same from what is pinned below dir, and from what is attached.
- * -ENOENT: nothing there. -EUCLEAN: there is, but not whole: hone_deploy_sweep(). Pins that
- * nothing uses are removed; without the root on the interface the image is withdrawn. */
+ * -ENOENT: nothing there. -EUCLEAN: there is, but not whole: hone_deploy_sweep(); the original was
+ * put back if it is known. Pins that nothing uses are removed; without the root on the interface
+ * the image is withdrawn. */
 int hone_deploy_adopt(const char *dir, int netns_fd, const struct hone_target *target,
 		      uint32_t slot, struct hone_deployment *out);
 
-/* hone_deploy_sweep() - remove what a deployment that never was whole left below dir: it had
- * changed nothing that packets meet. */
+/* hone_deploy_sweep() - remove what a deployment that is not whole left below dir. Without its pin
+ * the kernel empties the slots. */
 void hone_deploy_sweep(const char *dir);
 
 /* hone_deploy_is_ours() - 0: the original or the root is attached. -EBUSY: something else is;
@@ -59,8 +60,9 @@ int hone_deploy_image(struct hone_deployment *deployment, int netns_fd,
 		      const struct hone_unit *unit, const struct hone_maps *maps, int image_fd,
 		      int table_fd);
 
-/* hone_deploy_withdraw() - no image any more: withdraw `expected`, empty the slot, put the
- * original back in the root's place, restore the owner's pins. Idempotent. */
+/* hone_deploy_withdraw() - no image any more: empty the slot, withdraw `expected`, put the
+ * original back in the root's place, restore the owner's pins. Idempotent. netns_fd -1: the
+ * namespace is gone. On an error no image is left, but the root is: try again later. */
 int hone_deploy_withdraw(struct hone_deployment *deployment, int netns_fd);
 
 /* hone_deploy_remove() - withdraw, then remove every pin below dir and dir itself. */

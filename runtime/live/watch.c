@@ -65,24 +65,6 @@ static int open_views(struct hone_watch *watch)
 	return 0;
 }
 
-/* Hooks that cannot be relied on may be what images still compare with: end those images. */
-static void retire(const char *dir)
-{
-	char path[PATH_MAX + sizeof("/guard")];
-	_cleanup_close_ int fd = -1;
-	struct hone_guard *guard;
-
-	(void)snprintf(path, sizeof(path), "%s/guard", dir);
-	fd = bpf_obj_get(path);
-	guard = fd < 0 ? NULL : map_value(fd, sizeof(*guard));
-	if (guard) {
-		for (int i = 0; i < HONE_SLOT_N; i++)
-			raise_epochs(&guard->slots[i]);
-		munmap(guard, sizeof(*guard));
-	}
-	(void)hone_watch_unpin(dir);
-}
-
 static void close_views(struct hone_watch *watch)
 {
 	ring_buffer__free(watch->ring);
@@ -125,7 +107,7 @@ static int find_or_make(struct hone_watch *watch, enum hone_watch_fault fault)
 		err = -EUCLEAN;
 	if (err == -EUCLEAN) {
 		hone_log_warn("%s: these hooks cannot be relied on; making new ones", watch->dir);
-		retire(watch->dir);
+		(void)hone_watch_unpin(watch->dir);
 	}
 	if (err != -EUCLEAN && err != -ENOENT)
 		return err;
@@ -223,6 +205,11 @@ int hone_watch_map(struct hone_watch *watch, uint32_t map_id, uint32_t slot)
 	return 0;
 }
 
+void hone_watch_raise(struct hone_watch *watch, uint32_t slot)
+{
+	raise_epochs(&watch->guard->slots[slot]);
+}
+
 static bool is_empty(const struct hone_slot_set *set)
 {
 	for (int i = 0; i < HONE_SLOT_WORDS; i++) {
@@ -256,6 +243,7 @@ int hone_watch_forget_slot(struct hone_watch *watch, uint32_t slot)
 
 	if (slot >= HONE_SLOT_N)
 		return -EINVAL;
+	hone_watch_raise(watch, slot); /* whatever still compares with it is out of use */
 	has_more = !bpf_map_get_next_key(fd, NULL, &next);
 	while (has_more && !err) {
 		map_id = next;
@@ -282,11 +270,6 @@ int hone_watch_exempt(struct hone_watch *watch, pid_t tgid)
 }
 
 /* ---- epochs ---- */
-
-void hone_watch_raise(struct hone_watch *watch, uint32_t slot)
-{
-	raise_epochs(&watch->guard->slots[slot]);
-}
 
 uint64_t hone_watch_begin(const struct hone_watch *watch, uint32_t slot)
 {
@@ -332,6 +315,31 @@ int hone_watch_consume(struct hone_watch *watch, void (*fn)(void *arg, uint32_t 
 	watch->fn = fn;
 	watch->arg = arg;
 	return ring_buffer__consume(watch->ring);
+}
+
+/* ---- taking away ---- */
+
+/* Without hooks nothing raises an epoch: no image may compare with one that holds. */
+static void raise_all(const char *dir)
+{
+	char path[PATH_MAX + sizeof("/guard")];
+	_cleanup_close_ int fd = -1;
+	struct hone_guard *guard;
+
+	(void)snprintf(path, sizeof(path), "%s/guard", dir);
+	fd = bpf_obj_get(path);
+	guard = fd < 0 ? NULL : map_value(fd, sizeof(*guard));
+	if (!guard)
+		return;
+	for (int i = 0; i < HONE_SLOT_N; i++)
+		raise_epochs(&guard->slots[i]);
+	munmap(guard, sizeof(*guard));
+}
+
+int hone_watch_unpin(const char *dir)
+{
+	raise_all(dir);
+	return hone_watch_pins_remove(dir);
 }
 
 /* ---- health ---- */

@@ -27,8 +27,8 @@ int hone_watch_open(const char *dir, struct hone_watch **out);
 int hone_watch_open_existing(const char *dir, struct hone_watch **out);
 bool hone_watch_is_adopted(const struct hone_watch *watch);
 void hone_watch_close(struct hone_watch **watch); /* the pins stay */
-/* hone_watch_unpin() - take the hooks away. Every image that compares with this guard must be out
- * of use: nothing raises it any more. The directory stays. */
+/* hone_watch_unpin() - take the hooks away. Nothing raises the guard any more, so every slot is
+ * raised first: no image that was left in place is valid. The directory stays. */
 int hone_watch_unpin(const char *dir);
 
 /* Guard map (struct hone_guard, direct value access) for image relocations; borrowed. */
@@ -36,7 +36,8 @@ int hone_watch_guard_fd(const struct hone_watch *watch);
 
 /* hone_watch_map() - writes to this map from now on raise the slot's epochs (a set: a map may
  * feed many slots). Also marks the slot as in use, for events that raise all.
- * hone_watch_forget_slot() - no map feeds the slot any more. */
+ * hone_watch_forget_slot() - no map feeds the slot any more. Raised first: an image that was left
+ * in place is not valid. */
 int hone_watch_map(struct hone_watch *watch, uint32_t map_id, uint32_t slot);
 int hone_watch_forget_slot(struct hone_watch *watch, uint32_t slot);
 

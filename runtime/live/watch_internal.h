@@ -60,6 +60,8 @@ int hone_watch_pins_make(const char *dir, enum hone_watch_fault fault, struct ho
 /* hone_watch_pins_check() - are the pins still in place? Returns 0 or -errno. */
 int hone_watch_pins_check(const char *dir);
 void hone_watch_pins_close(struct hone_watch_pins *pins);
+/* hone_watch_pins_remove() - unlink what is there of them. Returns 0 or the first -errno. */
+int hone_watch_pins_remove(const char *dir);
 
 /* hone_watch_open_faulty() - hone_watch_open() with a seeded fault in hooks that are made. */
 int hone_watch_open_faulty(const char *dir, enum hone_watch_fault fault, struct hone_watch **out);

@@ -286,7 +286,7 @@ int hone_watch_pins_make(const char *dir, enum hone_watch_fault fault, struct ho
 	watch_bpf__destroy(skel); /* our references stay */
 	if (err) {
 		hone_watch_pins_close(out);
-		(void)hone_watch_unpin(dir);
+		(void)hone_watch_pins_remove(dir);
 	}
 	return err;
 }
@@ -294,7 +294,7 @@ int hone_watch_pins_make(const char *dir, enum hone_watch_fault fault, struct ho
 /* ---- taking away ---- */
 
 /* The entry hook goes first, the exit hook then ends what is under way. */
-int hone_watch_unpin(const char *dir)
+int hone_watch_pins_remove(const char *dir)
 {
 	int first_err = 0;
 

@@ -102,6 +102,13 @@ wait_until 30 is_live || fail "not live after a change while dead: $(hone status
 filter_ip -r 10.9.9.9
 wait_until 30 is_live || fail "not live"
 
+# ---- a deployment that is not whole, as a kill while it is made leaves it, is made anew ----
+honed_kill
+rm "$BPFFS"/units/*/counts || fail "no pin of the counters"
+honed_start
+wait_until 30 is_live || fail "not live after a pin was lost: $(hone status v0)"
+say "not whole: made anew"
+
 # ---- switches without a daemon, respected by the next ----
 honed_kill
 hone level v0 0 || fail "offline level 0"

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <setjmp.h>
@@ -194,6 +195,45 @@ static void rubbish_is_not_adopted(void **state)
 	assert_int_equal(attached_id(), t.target.prog_id);
 }
 
+/* Somebody removed one of our pins while nobody looked. */
+static void without_all_pins_the_original_is_put_back(void **state)
+{
+	static const char *const pins[] = {DIR_OF_UNIT "/counts", DIR_OF_UNIT "/slots"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+		assert_int_equal(go_live(), 0);
+		hone_deploy_close(&t.deployment);
+		assert_int_equal(unlink(pins[i]), 0);
+		assert_int_equal(
+			hone_deploy_adopt(DIR_OF_UNIT, t.netns_fd, &t.target, 0, &t.deployment),
+			-EUCLEAN);
+		assert_int_equal(attached_id(), t.target.prog_id);
+		assert_int_equal(pinned_id(OWNERS_PIN), t.target.prog_id);
+		hone_deploy_sweep(DIR_OF_UNIT);
+		assert_false(exists(DIR_OF_UNIT));
+		assert_int_equal(hone_deploy_new(DIR_OF_UNIT, &t.target, 0, &t.deployment), 0);
+	}
+}
+
+/* What is attached cannot be told: the root stays what it is, and so do the pins that name it. */
+static void a_withdrawal_that_fails_can_be_repeated(void **state)
+{
+	_cleanup_close_ int not_a_netns = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	uint32_t root;
+
+	(void)state;
+	assert_int_equal(go_live(), 0);
+	root = t.deployment.root_id;
+	assert_true(hone_deploy_withdraw(&t.deployment, not_a_netns) < 0);
+	assert_int_equal(slot_id(), 0);
+	assert_int_equal(attached_id(), root);
+	assert_int_equal(pinned_id(OWNERS_PIN), root);
+	assert_int_equal(hone_deploy_withdraw(&t.deployment, t.netns_fd), 0);
+	assert_int_equal(attached_id(), t.target.prog_id);
+	assert_int_equal(pinned_id(OWNERS_PIN), t.target.prog_id);
+}
+
 /* Ids of maps and of programs are numbered apart, so that some are equal. */
 static void pins_of_maps_are_left_alone(void **state)
 {
@@ -284,6 +324,8 @@ int main(void)
 		SWAP_TEST(what_the_owner_attached_meanwhile_stays),
 		SWAP_TEST(a_restart_adopts_a_live_image),
 		SWAP_TEST(rubbish_is_not_adopted),
+		SWAP_TEST(without_all_pins_the_original_is_put_back),
+		SWAP_TEST(a_withdrawal_that_fails_can_be_repeated),
 		SWAP_TEST(pins_of_maps_are_left_alone),
 		SWAP_TEST(a_pin_keeps_its_mode),
 		SWAP_TEST(a_link_is_updated_and_restored),

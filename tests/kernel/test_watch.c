@@ -304,7 +304,10 @@ static void one_map_raises_many_slots(void **state)
 	assert_int_equal(fixture_update(fx.map, 1, 1), 0);
 	for (size_t i = 0; i < n; i++) {
 		assert_true(hone_watch_end(fx.watch, slots[i]) > before[i]);
+		before[i] = hone_watch_begin(fx.watch, slots[i]);
 		assert_int_equal(hone_watch_forget_slot(fx.watch, slots[i]), 0);
+		/* no image that was left in place holds any more */
+		assert_true(hone_watch_begin(fx.watch, slots[i]) > before[i]);
 		before[i] = hone_watch_end(fx.watch, slots[i]);
 	}
 	assert_int_equal(fixture_update(fx.map, 1, 1), 0);

@@ -148,8 +148,12 @@ static void a_directory_that_is_no_bpffs_is_refused(void **state)
 
 static void unpinning_leaves_nothing(void **state)
 {
+	uint64_t epoch = hone_watch_begin(fx.watch, FIXTURE_SLOT);
+
 	(void)state;
 	assert_int_equal(hone_watch_unpin(fx.dir), 0);
+	/* no image that was left in place holds any more */
+	assert_true(hone_watch_begin(fx.watch, FIXTURE_SLOT) > epoch);
 	assert_int_equal(rmdir(fx.dir), 0);
 	assert_int_equal(hone_watch_unpin(fx.dir), 0);
 }
