@@ -173,18 +173,13 @@ static bool is_ours(void *arg, uint32_t prog_id)
 /* A copy of the unit: the same instructions (tag) on the same maps. Somebody verifies a capture. */
 static bool is_copy(const struct hone_session *session, uint32_t prog_id)
 {
+	_cleanup_close_ int unit_fd = bpf_prog_get_fd_by_id(session->unit.prog_id);
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(prog_id);
-	uint32_t ids[HONE_MAPS_MAX], n;
 	struct bpf_prog_info info;
 
-	if (fd < 0 || hone_prog_info(fd, &info) ||
-	    memcmp(info.tag, session->unit.tag, sizeof(info.tag)) != 0 ||
-	    hone_prog_map_ids(fd, ids, HONE_MAPS_MAX, &n) || n < session->unit.n_maps)
-		return false;
-	for (uint32_t i = 0; i < session->unit.n_maps; i++)
-		if (ids[i] != session->unit.maps[i].id)
-			return false;
-	return true;
+	return unit_fd >= 0 && fd >= 0 && !hone_prog_info(fd, &info) &&
+	       !memcmp(info.tag, session->unit.tag, sizeof(info.tag)) &&
+	       !hone_same_map_references(unit_fd, fd);
 }
 
 static int effects_on(const struct hone_unit *unit, const struct hone_result *analysis,

@@ -41,10 +41,15 @@ int hone_capture_ignore(struct hone_capture *capture, pid_t tgid);
  * Returns the number delivered, or -errno. */
 int hone_capture_consume(struct hone_capture *capture);
 
+/* hone_same_map_references() - do two loaded programs of one tag name the same maps at the same
+ * places? The tag leaves maps out, and the order of their maps tells only where each comes first.
+ * Returns 0, -EBADMSG (they do not), or -errno. */
+int hone_same_map_references(int prog_fd, int other_fd);
+
 /* hone_unit_verify() - load the unit's instructions with its own maps and compare tag, xlated
- * and jited length with the running program unit->prog_id. Nothing is attached; the copy is gone
- * on return. Returns 0, -ENOENT (the program is gone), -EBADMSG (different; detail says in what),
- * or -errno of the load. */
+ * and jited length and map references with the running program unit->prog_id. Nothing is attached;
+ * the copy is gone on return. Returns 0, -ENOENT (the program is gone), -EBADMSG (different; detail
+ * says in what), or -errno of the load. */
 int hone_unit_verify(const struct hone_unit *unit, char *detail);
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* verify: does a unit mean the running program? Load it once more and compare.
  *
- * The tag is a hash of the instructions with map references taken out; the lengths are those of
- * the verified and of the machine code, which also depend on maps, flags and attach type. */
+ * The tag is a hash of the instructions with map references taken out, which are compared one by
+ * one; the lengths are those of the verified and of the machine code, which also depend on maps,
+ * flags and attach type. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
@@ -104,6 +105,64 @@ static int compare(const struct bpf_prog_info *running, const struct bpf_prog_in
 	return -EBADMSG;
 }
 
+/* ---- which maps the instructions name ---- */
+
+/* A program's verified instructions, in which the kernel shows maps by their ids. */
+static struct bpf_insn *read_code(int prog_fd, uint32_t *n_insns, int *err)
+{
+	struct bpf_prog_info info;
+	struct bpf_insn *insns;
+	uint32_t length, size = sizeof(info);
+
+	*err = hone_prog_info(prog_fd, &info);
+	if (*err)
+		return NULL;
+	length = info.xlated_prog_len;
+	*err = -ENOMEM;
+	insns = malloc(length + 1);
+	if (!insns)
+		return NULL;
+	info = (struct bpf_prog_info){.xlated_prog_len = length,
+				      .xlated_prog_insns = (uint64_t)(uintptr_t)insns};
+	*err = bpf_obj_get_info_by_fd(prog_fd, &info, &size) ? -errno : 0;
+	if (!*err && (!info.xlated_prog_insns || info.xlated_prog_len != length))
+		*err = -EACCES; /* not to be shown: blinded */
+	if (*err) {
+		free(insns);
+		return NULL;
+	}
+	*n_insns = length / (uint32_t)sizeof(*insns);
+	return insns;
+}
+
+/* Id of the map that an instruction names; 0: none. */
+static int32_t map_named(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) && (insn->src_reg == BPF_PSEUDO_MAP_FD ||
+							     insn->src_reg == BPF_PSEUDO_MAP_VALUE)
+		       ? insn->imm
+		       : 0;
+}
+
+int hone_same_map_references(int prog_fd, int other_fd)
+{
+	uint32_t n = 0, n_other = 0;
+	int err;
+	_cleanup_free_ struct bpf_insn *insns = read_code(prog_fd, &n, &err);
+	_cleanup_free_ struct bpf_insn *other = insns ? read_code(other_fd, &n_other, &err) : NULL;
+
+	if (!insns || !other)
+		return err;
+	if (n != n_other)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < n; i++)
+		if (map_named(&insns[i]) != map_named(&other[i]))
+			return -EBADMSG;
+	return 0;
+}
+
+/* ---- all of it ---- */
+
 int hone_unit_verify(const struct hone_unit *unit, char *detail)
 {
 	struct bpf_prog_info running, copied;
@@ -124,5 +183,13 @@ int hone_unit_verify(const struct hone_unit *unit, char *detail)
 		return copy == -ENOENT ? -EBADMSG : copy;
 	}
 	err = hone_prog_info(copy, &copied);
-	return err ? err : compare(&running, &copied, detail);
+	if (!err)
+		err = compare(&running, &copied, detail);
+	if (err)
+		return err;
+	/* The kernel cannot show more than some 4 MiB, nor what it blinded. */
+	err = hone_same_map_references(prog, copy) == -EBADMSG ? -EBADMSG : 0;
+	if (err)
+		snprintf(detail, HONE_DETAIL_LEN, "which maps are named where");
+	return err;
 }

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "runtime/bpf/capture_abi.h"
+#include "runtime/common/sys.h"
 #include "tests/kernel/captures.h"
 #include "tests/tools/asm.h"
 
@@ -194,12 +195,47 @@ static void a_full_ring_is_told_for_each_program(void **state)
 	assert_int_equal(n_captured + n_refused, N_LOADS);
 }
 
+/* ---- what the tag does not say ---- */
+
+static int load_naming(int first, int second, int third)
+{
+	const struct bpf_insn insns[] = {ASM_MAP(BPF_REG_1, first), ASM_MAP(BPF_REG_1, second),
+					 ASM_MAP(BPF_REG_1, third), ASM_MOV_IMM(BPF_REG_0, 2),
+					 ASM_EXIT()};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "naming", "GPL", insns,
+			       sizeof(insns) / sizeof(insns[0]), NULL);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void one_tag_may_stand_for_other_maps(void **state)
+{
+	int a = bpf_map_create(BPF_MAP_TYPE_ARRAY, "a", 4, 4, 1, NULL);
+	int b = bpf_map_create(BPF_MAP_TYPE_ARRAY, "b", 4, 4, 1, NULL);
+	int progs[] = {load_naming(a, b, a), load_naming(a, b, a), load_naming(a, b, b)};
+	struct bpf_prog_info info[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(hone_prog_info(progs[i], &info[i]), 0);
+		assert_memory_equal(info[i].tag, info[0].tag, sizeof(info[0].tag));
+	}
+	assert_int_equal(hone_same_map_references(progs[0], progs[1]), 0);
+	assert_int_equal(hone_same_map_references(progs[0], progs[2]), -EBADMSG);
+	for (int i = 0; i < 3; i++)
+		close(progs[i]);
+	close(a);
+	close(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unreadable_memory_is_told),
 		cmocka_unit_test(changed_memory_is_told),
 		cmocka_unit_test(a_full_ring_is_told_for_each_program),
+		cmocka_unit_test(one_tag_may_stand_for_other_maps),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
