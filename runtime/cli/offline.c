@@ -2,13 +2,11 @@
 /* offline: the operator's switches while no daemon runs. They act on the pins through the same
  * functions as the daemon, under the same lock, and are written where the next daemon reads them.
  * Only towards the original: what needs a compiler needs a daemon. */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/cli/command.h"
-#include "runtime/common/sys.h"
 #include "runtime/daemon/netns.h"
 #include "runtime/daemon/store.h"
 #include "runtime/deploy/swap.h"
@@ -16,28 +14,37 @@
 
 enum { LOCK_WAIT_MS = 1000 };
 
-static uint32_t pinned_program(const char *path)
+/* Does the unit run this program, by itself or under its root? */
+static bool is_unit_of(const struct hone_cli *cli, const struct hone_choice *choice,
+		       uint32_t prog_id)
 {
-	_cleanup_close_ int fd = bpf_obj_get(path);
-	struct bpf_prog_info info;
+	char dir[256], path[300];
+	uint32_t root_id;
 
-	return fd >= 0 && !hone_prog_info(fd, &info) ? info.id : 0;
+	hone_unit_dir(cli->bpffs, &choice->target, dir, sizeof(dir));
+	snprintf(path, sizeof(path), "%s/root", dir);
+	return choice->prog_id == prog_id ||
+	       (!hone_target_pinned(path, &root_id) && root_id == prog_id);
 }
 
 /* The row that TARGET means; NULL: none. */
-static struct hone_choice *find(const struct hone_store *store, const char *target)
+static struct hone_choice *find(const struct hone_cli *cli, const struct hone_store *store,
+				const char *target)
 {
-	uint32_t prog_id = strncmp(target, "id:", 3) == 0 ? (uint32_t)strtoul(target + 3, NULL, 10)
-			   : strchr(target, '/')	  ? pinned_program(target)
-							  : 0;
 	uint64_t netns = hone_netns_inode(-1);
+	uint32_t prog_id = 0;
+
+	if (strncmp(target, "id:", 3) == 0)
+		prog_id = (uint32_t)strtoul(target + 3, NULL, 10);
+	else if (strchr(target, '/'))
+		(void)hone_target_pinned(target, &prog_id);
 
 	for (uint32_t i = 0; i < store->n_choices; i++) {
 		struct hone_choice *choice = &store->choices[i];
 
 		if (choice->is_detached)
 			continue;
-		if (prog_id ? choice->prog_id == prog_id
+		if (prog_id ? is_unit_of(cli, choice, prog_id)
 			    : choice->target.netns == netns &&
 				      strcmp(choice->target.ifname, target) == 0)
 			return choice;
@@ -99,7 +106,7 @@ static struct hone_choice chosen(const struct hone_choice *was, enum hone_offlin
 static enum hone_exit act(const struct hone_cli *cli, struct hone_store *store, const char *target,
 			  enum hone_offline what)
 {
-	struct hone_choice *row = find(store, target);
+	struct hone_choice *row = find(cli, store, target);
 	struct hone_choice choice;
 	_cleanup_json_ json_t *report = NULL;
 	int err;

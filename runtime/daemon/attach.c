@@ -33,23 +33,16 @@ static struct hone_session *find_by_program(struct hone_daemon *daemon, uint32_t
 	return prog_id ? session : NULL;
 }
 
-static uint32_t pinned_program(const char *path)
-{
-	_cleanup_close_ int fd = bpf_obj_get(path);
-	struct bpf_prog_info info;
-
-	return fd >= 0 && !hone_prog_info(fd, &info) ? info.id : 0;
-}
-
 struct hone_session *hone_daemon_find(struct hone_daemon *daemon, const char *text, int netns_fd)
 {
 	uint64_t netns = hone_netns_inode(netns_fd);
 	struct hone_session *session = daemon->sessions;
+	uint32_t prog_id;
 
 	if (strncmp(text, "id:", 3) == 0)
 		return find_by_program(daemon, (uint32_t)strtoul(text + 3, NULL, 10));
 	if (strchr(text, '/'))
-		return find_by_program(daemon, pinned_program(text));
+		return hone_target_pinned(text, &prog_id) ? NULL : find_by_program(daemon, prog_id);
 	while (session &&
 	       (session->target.netns != netns || strcmp(session->target.ifname, text) != 0))
 		session = session->next;

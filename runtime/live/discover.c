@@ -217,36 +217,26 @@ static int resolve_id(const char *digits, struct hone_target *out)
 	return resolve_program((uint32_t)id, out);
 }
 
-/* The program behind a pin, which is of a program or of a link. */
-static int find_pinned_program(const char *path, uint32_t *prog_id)
+int hone_target_pinned(const char *path, uint32_t *prog_id)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
-	char link[64], what[64] = "";
 	struct bpf_prog_info program;
-	struct bpf_link_info attached;
-	int err;
+	struct bpf_link_info link;
 
+	*prog_id = 0;
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : -EINVAL;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (readlink(link, what, sizeof(what) - 1) < 0)
-		return -errno;
-	if (strstr(what, "bpf-prog")) {
-		err = hone_prog_info(fd, &program);
-		*prog_id = err ? 0 : program.id;
-	} else if (strstr(what, "bpf_link") || strstr(what, "bpf-link")) {
-		err = hone_link_info(fd, &attached);
-		*prog_id = err ? 0 : attached.prog_id;
-	} else {
-		err = -ENOTSUP;
-	}
-	return err;
+	if (!hone_prog_info(fd, &program))
+		*prog_id = program.id;
+	else if (!hone_link_info(fd, &link))
+		*prog_id = link.prog_id;
+	return *prog_id ? 0 : -ENOTSUP;
 }
 
 static int resolve_path(const char *path, struct hone_target *out)
 {
 	uint32_t prog_id = 0;
-	int err = find_pinned_program(path, &prog_id);
+	int err = hone_target_pinned(path, &prog_id);
 
 	return err ? err : resolve_program(prog_id, out);
 }

@@ -33,6 +33,11 @@ struct hone_target {
  * (not an XDP program, hardware offload), or -errno. Logged. */
 int hone_target_resolve(const char *text, int netns_fd, struct hone_target *out);
 
+/* hone_target_pinned() - the program that a pin names, or that a pinned link attaches.
+ * Returns 0, -ENOENT (no such pin), -EINVAL (not one), -ENOTSUP (of something else); *prog_id is
+ * 0 then. Not logged. */
+int hone_target_pinned(const char *path, uint32_t *prog_id);
+
 /* hone_target_query() - what is attached to target->ifindex now: prog_id, kind, link_id.
  * -ENODEV: the interface is gone. -ENOENT: nothing. */
 int hone_target_query(int netns_fd, uint32_t ifindex, struct hone_target *out);

@@ -117,13 +117,14 @@ honed_start
 [ "$(unit .level)" = 0 ] && [ "$(unit .state)" = observing ] || fail "level 0 was undone"
 hone level v0 2 >/dev/null 2>&1 || fail "level 2"
 honed_kill
-hone pause v0 || fail "offline pause"
+owners_pin=$(echo /sys/fs/bpf/xdp-filter/programs/v0/*) # names the root now
+hone pause "$owners_pin" || fail "offline pause by the owner's pin"
 runs_original "$original" || fail "offline pause left the root"
 honed_start
 [ "$(unit .state)" = paused ] || fail "the pause was undone: $(unit .state)"
 hone resume v0 && wait_until 30 is_live || fail "resume"
 honed_kill
-hone detach v0 || fail "offline detach"
+hone detach "id:$(attached_id)" || fail "offline detach by what is attached"
 runs_original "$original" || fail "offline detach left the root"
 [ "$(pinned)" = 0 ] || fail "offline detach left pins: $(find "$BPFFS")"
 hone detach v0 2>/dev/null
