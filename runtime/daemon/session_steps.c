@@ -297,6 +297,16 @@ static bool is_anything_folded(const struct hone_result *result)
 	return false;
 }
 
+/* The kernel grants 33 in a row. The root uses one, a fallback another, and how many the programs
+ * need that the owner puts into its array, now or later, is not known. */
+static bool makes_tail_calls(const struct hone_result *result)
+{
+	for (uint32_t i = 0; i < result->n_sites; i++)
+		if (result->sites[i].kind == HONE_SITE_TAIL_CALL)
+			return true;
+	return false;
+}
+
 enum hone_state hone_step_observed(struct hone_session *session)
 {
 	keep_report(session);
@@ -329,6 +339,10 @@ enum hone_state hone_step_answered(struct hone_session *session)
 	keep_report(session);
 	if (session->answer.refused != HONE_REWRITTEN) {
 		hone_step_reason(session, session->answer.refused, session->answer.detail);
+		return hone_step_refuse(session);
+	}
+	if (makes_tail_calls(&session->answer)) {
+		hone_step_reason(session, HONE_NO_TAIL_CALLS, "");
 		return hone_step_refuse(session);
 	}
 	if (!is_anything_folded(&session->answer)) {
