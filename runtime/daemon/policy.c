@@ -52,7 +52,7 @@ void hone_settings_default(struct hone_settings *out)
 		.check_packets = 2000,
 		.gate_pairs = HONE_GATE_PAIRS,
 		.gate_packets = HONE_GATE_PACKETS,
-		.gate_min_ratio = 1.0,
+		.gate_min_ratio = 1.02,
 	};
 }
 
