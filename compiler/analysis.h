@@ -94,7 +94,8 @@ struct hone_value {
 	 * the start of the map value (or whatever else) that it came from */
 	bool is_known;
 	bool other; /* POINTER, MIXED: it can also come from elsewhere (packet, helper,
-		     * BPF_PSEUDO_MAP_VALUE …) than from `sites` */
+		     * BPF_PSEUDO_MAP_VALUE …) than from `sites`; CTX, STACK, MAP: that was spilled,
+		     * and perhaps a number was written over it: what is used as an address is it */
 	int64_t constant;
 	uint64_t maps;	/* MAP: which handles; POINTER, MIXED: values of which maps it can be */
 	uint64_t sites; /* POINTER, MIXED: lookup sites that it can come from; a set of ids; sites
@@ -125,7 +126,8 @@ struct hone_kinds {
 	struct hone_value *result;   /* per instruction: what it puts into its dst (a call: into r0;
 				      * a fetching atomic: into what it fetches to); else UNSET */
 	struct hone_state *block_in; /* per block; is_reached: false where no path leads */
-	/* [slot]: its memory was accessed at an offset, or over a length, that is not known */
+	/* [slot]: its memory was accessed at an offset, or over a length, that is not known, or its
+	 * address is used as a number */
 	bool *stack_escapes;
 	uint32_t n_sites;
 	uint32_t *site_of; /* per instruction: id of the lookup or tail call; UINT32_MAX: none */

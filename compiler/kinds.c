@@ -282,6 +282,41 @@ static void note_call_escapes(struct solving *s, const struct hone_state *state,
 	}
 }
 
+/* A 64-bit copy, or a number added or taken away: what comes out is an address again. */
+static bool keeps_address(const struct bpf_insn *insn, bool is_dst_number, bool is_src_number)
+{
+	if (hone_insn_class(insn) != BPF_ALU64)
+		return false;
+	switch (BPF_OP(insn->code)) {
+	case BPF_MOV:
+		return insn->off == 0;
+	case BPF_ADD:
+		return is_dst_number || is_src_number;
+	case BPF_SUB:
+		return is_src_number;
+	default:
+		return false;
+	}
+}
+
+/* Is an address in the frame compared or computed with? What comes of that depends on where the
+ * other slots are. */
+static bool is_frame_number(const struct hone_state *state, const struct bpf_insn *insn)
+{
+	const struct hone_value *dst = &state->reg[insn->dst_reg];
+	const struct hone_value *src = &state->reg[insn->src_reg];
+	bool has_register = BPF_SRC(insn->code) == BPF_X && BPF_OP(insn->code) != BPF_END;
+	bool is_jump = hone_insn_is_jump(insn) && !hone_insn_is_goto(insn);
+	bool is_move = hone_insn_is_alu(insn) && BPF_OP(insn->code) == BPF_MOV;
+	bool from_dst = !is_move && dst->kind == HONE_KIND_STACK;
+
+	if (!from_dst && !(has_register && src->kind == HONE_KIND_STACK))
+		return false;
+	return is_jump || (hone_insn_is_alu(insn) &&
+			   !keeps_address(insn, dst->kind == HONE_KIND_SCALAR,
+					  !has_register || src->kind == HONE_KIND_SCALAR));
+}
+
 static void note_escapes(struct solving *s, const struct hone_state *state, uint32_t at)
 {
 	const struct bpf_insn *insn = &s->code->insns[at];
@@ -291,6 +326,8 @@ static void note_escapes(struct solving *s, const struct hone_state *state, uint
 
 	if (hone_insn_is_call(insn))
 		note_call_escapes(s, state, at);
+	else if (is_frame_number(state, insn))
+		mark_escape(s, -HONE_STACK_BYTES);
 	else if ((class == BPF_LDX || class == BPF_ST || class == BPF_STX) &&
 		 base->kind == HONE_KIND_STACK && !base->is_known)
 		mark_escape(s, -HONE_STACK_BYTES);

@@ -48,8 +48,16 @@ static void store_stack(struct hone_state *state, int64_t offset, uint64_t bytes
 		state->stack[start / 8] = *value;
 }
 
+/* An address that has no NULL: never mixed with numbers by a join. */
+static bool is_whole_address(const struct hone_value *value)
+{
+	return value->kind == HONE_KIND_STACK || value->kind == HONE_KIND_CTX ||
+	       value->kind == HONE_KIND_MAP;
+}
+
 /* Somewhere from `offset` up, something may have been written. A pointer that the program still
- * uses as one was not overwritten: the verifier saw to that. */
+ * uses as one was not overwritten: the verifier saw to that. One that it does not may be any
+ * number by now. */
 static void store_somewhere(struct hone_state *state, int64_t offset)
 {
 	int64_t first = is_in_frame(offset, 1) ? (offset + HONE_STACK_BYTES) / 8 : 0;
@@ -62,6 +70,8 @@ static void store_somewhere(struct hone_state *state, int64_t offset)
 			*value = scalar;
 		else if (value->kind == HONE_KIND_POINTER)
 			hone_value_join(value, &scalar);
+		else if (is_whole_address(value))
+			value->other = true;
 		state->word[2 * slot].is = HONE_WORD_UNKNOWN;
 		state->word[2 * slot + 1].is = HONE_WORD_UNKNOWN;
 	}

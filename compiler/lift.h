@@ -32,7 +32,7 @@ struct hone_lifter {
 
 /* hone_lift_stack() - group the frame's slots and create their allocas at the builder. */
 void hone_lift_stack(struct hone_lifter *lifter);
-/* r10 + offset; undef where no access ever goes. */
+/* r10 + offset; undef where no access ever goes, and nobody looks at the address. */
 LLVMValueRef hone_lift_stack_at(struct hone_lifter *lifter, int64_t offset);
 
 /* ---- lift_reg.c ---- */

@@ -222,7 +222,7 @@ bool hone_lift_alu(struct hone_lifter *lifter, const struct bpf_insn *insn)
 		return lift_end(lifter, insn);
 	if (BPF_CLASS(insn->code) == BPF_ALU)
 		return lift_32(lifter, insn);
-	if (result->kind == HONE_KIND_STACK && result->is_known) {
+	if (result->kind == HONE_KIND_STACK && result->is_known && !result->other) {
 		hone_lift_set_ptr(lifter, insn->dst_reg,
 				  hone_lift_stack_at(lifter, result->constant));
 		return true;

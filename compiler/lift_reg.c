@@ -32,6 +32,8 @@ LLVMValueRef hone_lift_ptr(struct hone_lifter *lifter, unsigned int reg)
 	const struct hone_value *kind = hone_lift_kind(lifter, reg);
 	struct hone_ir *ir = lifter->ir;
 
+	if (kind->other) /* perhaps a number */
+		return hone_ir_load(ir, ir->ptr, lifter->reg_ptr[reg]);
 	if (kind->kind == HONE_KIND_STACK && kind->is_known)
 		return hone_lift_stack_at(lifter, kind->constant);
 	if (kind->kind == HONE_KIND_CTX && kind->is_known)

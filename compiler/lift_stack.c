@@ -166,11 +166,11 @@ void hone_lift_stack(struct hone_lifter *lifter)
 LLVMValueRef hone_lift_stack_at(struct hone_lifter *lifter, int64_t offset)
 {
 	int64_t byte = offset + HONE_STACK_BYTES;
-	int64_t slot = byte / 8;
+	int64_t slot = byte < 0 ? 0 : byte / 8;
 
-	if (byte == HONE_STACK_BYTES) /* r10 itself: the end of the highest slot */
-		slot--;
-	if (byte < 0 || byte > HONE_STACK_BYTES || !lifter->slot_memory[slot])
+	if (slot >= HONE_STACK_SLOTS) /* r10 itself: the end of the highest slot */
+		slot = HONE_STACK_SLOTS - 1;
+	if (!lifter->slot_memory[slot])
 		return LLVMGetUndef(lifter->ir->ptr);
 	return hone_ir_at_const(lifter->ir, lifter->slot_memory[slot],
 				byte - lifter->slot_first[slot] * 8);

@@ -66,6 +66,7 @@ static struct hone_value join(const struct hone_value *a, const struct hone_valu
 		return (struct hone_value){.kind = HONE_KIND_CONFLICT};
 	meet_constant(&joined, b);
 	joined.maps |= b->maps;
+	joined.other |= b->other;
 	return joined;
 }
 
