@@ -4,7 +4,8 @@
  *   judge --dev IF --ns FILE iterate N BLOCK   another process adds a rule, a packet, deletes it,
  *                                              a packet; after each BLOCK rounds, waits for an
  *                                              image and judges as many packets again
- *   judge --dev IF --ns FILE storm SECONDS     packets without pause while somebody else writes
+ *   judge --dev IF --ns FILE storm SECONDS     packets without pause while somebody else writes;
+ *                                              SIGTERM ends it earlier
  *
  * Packets are BPF_PROG_TEST_RUN of whatever is attached to the interface at that moment, so a
  * verdict belongs to exactly one packet. Who decided it (image or original) is read from the
@@ -18,6 +19,7 @@
 #include <getopt.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,11 +261,20 @@ static void storm_round(struct judge *judge)
 		matched);
 }
 
+static volatile sig_atomic_t is_ended;
+
+static void end_storm(int number)
+{
+	(void)number;
+	is_ended = 1;
+}
+
 static int storm(struct judge *judge, uint64_t seconds)
 {
 	uint64_t start = now_us(), looked = 0;
 
-	while (now_us() - start < seconds * 1000000) {
+	signal(SIGTERM, end_storm);
+	while (!is_ended && now_us() - start < seconds * 1000000) {
 		if (now_us() - looked > 20000) {
 			looked = now_us();
 			if (look(judge)) {

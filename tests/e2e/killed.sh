@@ -21,7 +21,7 @@ writer() {
 			[ $((RANDOM % 2)) = 0 ] || echo "map delete pinned $MAP $key"
 		done >"$TMP/batch"
 		bpftool batch file "$TMP/batch" >/dev/null || fail "bpftool batch"
-		sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+		sleep "$((2 + RANDOM % 3)).$((RANDOM % 10))" # long enough for an image to go live
 	done
 }
 # Any state in which the unit is known again and its guard is maintained.
@@ -36,6 +36,9 @@ no_more_than() {
 
 in_ns xdp-filter load v0 -m native || fail "xdp-filter load"
 in_ns xdp-filter unload v0 || fail "xdp-filter unload"
+jq '.count_packets = true' "$(dirname "$0")/../../profiles/default.json" >"$TMP/policy.json" ||
+	fail "no default policy"
+HONED_ARGS=(--policy "$TMP/policy.json")
 honed_start
 in_ns xdp-filter load v0 -m native || fail "xdp-filter load"
 hone attach v0 --level 0 || fail "attach"
@@ -51,15 +54,17 @@ wait_until 10 is_live || fail "not live: $(hone status v0)"
 
 writer &
 CHILDREN+=($!)
-"$BUILD/tests/e2e/judge" --dev v0 --ns "/run/netns/$NS" storm $((kills * 6)) >"$TMP/judge" &
+"$BUILD/tests/e2e/judge" --dev v0 --ns "/run/netns/$NS" --counts "$(ls -d "$BPFFS"/units/*/counts)" \
+	--share 10 storm 3600 >"$TMP/judge" &
 judge=$!
 CHILDREN+=("$judge")
 
-slowest_ms=0
+slowest_ms=0 while_live=0
 for n in $(seq "$kills"); do
 	# mostly while an image is live, at a random moment of the update cycle
-	wait_until 5 is_live || say "kill $n: not live at that moment"
+	wait_until 15 is_live || say "kill $n: not live at that moment"
 	sleep "0.$((RANDOM % 10))$((RANDOM % 10))"
+	! is_live || while_live=$((while_live + 1))
 	honed_kill
 	sleep "0.$((RANDOM % 10))"
 	started=$(date +%s%N)
@@ -68,12 +73,13 @@ for n in $(seq "$kills"); do
 	took_ms=$((($(date +%s%N) - started) / 1000000))
 	[ "$took_ms" -le "$slowest_ms" ] || slowest_ms=$took_ms
 	[ "$took_ms" -lt 2000 ] || fail "kill $n: adopted after $took_ms ms"
-	kill -0 "$judge" 2>/dev/null || break
+	kill -0 "$judge" 2>/dev/null || fail "kill $n: the judge is gone: $(cat "$TMP/judge")"
 done
+kill "$judge"
 wait "$judge" || fail "judge: $(cat "$TMP/judge")"
 kill "${CHILDREN[0]}" || fail "the writer did not last"
 wait "${CHILDREN[0]}" 2>/dev/null
-say "$n kills, slowest adoption $slowest_ms ms, $(cat "$TMP/judge")"
+say "$n kills, $while_live of them while an image was live, slowest adoption $slowest_ms ms, $(cat "$TMP/judge")"
 
 # kill -9 of the compiler: the original stays, the reason is shown.
 hone level v0 0 || fail "level 0"
