@@ -38,7 +38,7 @@ uint64_t *hone_words(struct hone_arena *arena, const struct hone_code *code,
 /* ---- address.c ---- */
 
 /* hone_address_used() - the set of sites whose result's address is used as a number: compared
- * with anything but NULL, subtracted, computed with, returned. */
+ * with anything but NULL, subtracted, computed with, returned, read by a helper as bytes. */
 uint64_t hone_address_used(const struct hone_code *code, const struct hone_kinds *kinds);
 
 /* ---- tested.c ---- */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <cmocka.h>
@@ -51,13 +52,13 @@ static void compare(struct pair *pair)
 	assert_int_equal(pair_count(pair, HONE_COUNT_FALLBACK), 0);
 }
 
-static void expect_equal(const struct bpf_insn *insns, size_t n)
+static void expect_equal(const struct bpf_insn *insns, size_t n, const int *fds, uint32_t n_fds)
 {
 	struct object_unit subject = {.prog_fd = -1};
 	struct hone_result result = {0};
 	struct pair pair;
 
-	assert_int_equal(object_unit_describe(insns, n, NULL, 0, &subject), 0);
+	assert_int_equal(object_unit_describe(insns, n, fds, n_fds, &subject), 0);
 	subject.unit.prog_type = BPF_PROG_TYPE_XDP;
 	subject.unit.expected_attach_type = BPF_XDP;
 	strcpy(subject.unit.license, "GPL");
@@ -75,7 +76,7 @@ static void expect_equal(const struct bpf_insn *insns, size_t n)
 #define EQUAL(...)                                                                                 \
 	const struct bpf_insn insns[] = {__VA_ARGS__};                                             \
 	(void)state;                                                                               \
-	expect_equal(insns, N(insns))
+	expect_equal(insns, N(insns), NULL, 0)
 
 static void frame_address_is_not_null(void **state)
 {
@@ -129,6 +130,90 @@ static void overwritten_frame_address_is_a_number(void **state)
 	      ASM_JMP_IMM(BPF_JEQ, BPF_REG_3, 6, 1), ASM_MOV_IMM(BPF_REG_0, XDP_DROP), ASM_EXIT());
 }
 
+/* An array whose only value is 1, 2, 3 … */
+static int new_array(void)
+{
+	const uint32_t zero = 0;
+	uint8_t value[16];
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "odd", sizeof(zero), sizeof(value), 1, NULL);
+
+	for (uint32_t i = 0; i < sizeof(value); i++)
+		value[i] = (uint8_t)(i + 1);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_update_elem(fd, &zero, value, BPF_ANY), 0);
+	return fd;
+}
+
+/* r0: the value of index 0, not NULL */
+#define ASK_ZERO(fd)                                                                               \
+	ASM_STORE_IMM(BPF_W, BPF_REG_10, -4, 0), ASM_MOV_REG(BPF_REG_2, BPF_REG_10),               \
+		ASM_ALU_IMM(BPF_ADD, BPF_REG_2, -4), ASM_MAP(BPF_REG_1, fd),                       \
+		ASM_CALL(BPF_FUNC_map_lookup_elem), ASM_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1),         \
+		ASM_EXIT()
+/* the same by an index that is not a constant */
+#define ASK_ANY(fd)                                                                                \
+	ASM_LOAD(BPF_W, BPF_REG_1, BPF_REG_7, 0), ASM_ALU_IMM(BPF_AND, BPF_REG_1, 0x40000000),     \
+		ASM_STORE(BPF_W, BPF_REG_10, BPF_REG_1, -4), ASM_MOV_REG(BPF_REG_2, BPF_REG_10),   \
+		ASM_ALU_IMM(BPF_ADD, BPF_REG_2, -4), ASM_MAP(BPF_REG_1, fd),                       \
+		ASM_CALL(BPF_FUNC_map_lookup_elem), ASM_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1),         \
+		ASM_EXIT()
+
+static void fields_of_constants_need_no_alignment(void **state)
+{
+	int fd = new_array();
+	const struct bpf_insn insns[] = {
+		BEGIN,
+		ASK_ZERO(fd),
+		ASM_LOAD(BPF_DW, BPF_REG_1, BPF_REG_0, 3),
+		ASM_STORE(BPF_DW, BPF_REG_7, BPF_REG_1, 0),
+		ASM_LOAD(BPF_W, BPF_REG_1, BPF_REG_0, 11),
+		ASM_STORE(BPF_W, BPF_REG_7, BPF_REG_1, 8),
+		ASM_LOAD(BPF_H, BPF_REG_1, BPF_REG_0, 1),
+		ASM_STORE(BPF_H, BPF_REG_7, BPF_REG_1, 13),
+		ASM_LOAD(BPF_B, BPF_REG_1, BPF_REG_7, 20),
+		ASM_ALU_IMM(BPF_AND, BPF_REG_1, 7),
+		ASM_ALU_REG(BPF_ADD, BPF_REG_0, BPF_REG_1),
+		ASM_LOAD(BPF_DW, BPF_REG_1, BPF_REG_0, 1),
+		ASM_STORE(BPF_DW, BPF_REG_7, BPF_REG_1, 16),
+		ASM_MOV_IMM(BPF_REG_0, XDP_TX),
+		ASM_EXIT(),
+	};
+
+	(void)state;
+	expect_equal(insns, N(insns), &fd, 1);
+	close(fd);
+}
+
+/* r0: the checksum of the address in r0 */
+#define SUM_OF_ADDRESS()                                                                           \
+	ASM_STORE(BPF_DW, BPF_REG_10, BPF_REG_0, -16), ASM_MOV_IMM(BPF_REG_1, 0),                  \
+		ASM_MOV_IMM(BPF_REG_2, 0), ASM_MOV_REG(BPF_REG_3, BPF_REG_10),                     \
+		ASM_ALU_IMM(BPF_ADD, BPF_REG_3, -16), ASM_MOV_IMM(BPF_REG_4, 8),                   \
+		ASM_MOV_IMM(BPF_REG_5, 0), ASM_CALL(BPF_FUNC_csum_diff)
+
+/* A helper reads the address where it was spilled. */
+static void addresses_may_be_data(void **state)
+{
+	int fd = new_array();
+	const struct bpf_insn insns[] = {
+		BEGIN,
+		ASK_ZERO(fd),
+		SUM_OF_ADDRESS(),
+		ASM_MOV_REG(BPF_REG_9, BPF_REG_0),
+		ASK_ANY(fd),
+		SUM_OF_ADDRESS(),
+		ASM_JMP_REG(BPF_JEQ, BPF_REG_0, BPF_REG_9, 2),
+		ASM_MOV_IMM(BPF_REG_0, XDP_DROP),
+		ASM_EXIT(),
+		ASM_MOV_IMM(BPF_REG_0, XDP_TX),
+		ASM_EXIT(),
+	};
+
+	(void)state;
+	expect_equal(insns, N(insns), &fd, 1);
+	close(fd);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -144,6 +229,8 @@ int main(void)
 		cmocka_unit_test(distance_of_frame_addresses),
 		cmocka_unit_test(overwritten_context_is_a_number),
 		cmocka_unit_test(overwritten_frame_address_is_a_number),
+		cmocka_unit_test(fields_of_constants_need_no_alignment),
+		cmocka_unit_test(addresses_may_be_data),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
