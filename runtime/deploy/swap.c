@@ -209,7 +209,9 @@ int hone_deploy_is_ours(const struct hone_deployment *deployment, int netns_fd)
 {
 	int what = attached(deployment, netns_fd);
 
-	return what < 0 ? what : 0;
+	if (what < 0)
+		return what;
+	return what == 0 && deployment->root_fd >= 0 ? -EBUSY : 0;
 }
 
 /* Open the image that the slot names, with its table; without both there is none. */

@@ -46,7 +46,8 @@ int hone_deploy_adopt(const char *dir, int netns_fd, const struct hone_target *t
  * the kernel empties the slots. */
 void hone_deploy_sweep(const char *dir);
 
-/* hone_deploy_is_ours() - 0: the original or the root is attached. -EBUSY: something else is;
+/* hone_deploy_is_ours() - 0: the root is attached, or, while there is none, the original. -EBUSY:
+ * something else is, be it the original that its owner put back in the root's place;
  * -ENOENT: nothing; -ENODEV: the interface is gone. */
 int hone_deploy_is_ours(const struct hone_deployment *deployment, int netns_fd);
 

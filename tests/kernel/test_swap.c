@@ -152,6 +152,22 @@ static void what_the_owner_attached_meanwhile_stays(void **state)
 	run("rm -r /sys/fs/bpf/xdp-filter"); /* what its owner did not unload */
 }
 
+static void an_owner_may_put_the_original_back(void **state)
+{
+	int ifindex = (int)if_nametoindex("v0");
+
+	(void)state;
+	assert_int_equal(go_live(), 0);
+	assert_int_equal(hone_deploy_is_ours(&t.deployment, t.netns_fd), 0);
+	assert_int_equal(
+		bpf_xdp_attach(ifindex, t.deployment.original_fd, XDP_FLAGS_DRV_MODE, NULL), 0);
+	assert_int_equal(hone_deploy_is_ours(&t.deployment, t.netns_fd), -EBUSY);
+	assert_int_equal(hone_deploy_withdraw(&t.deployment, t.netns_fd), 0);
+	assert_int_equal(hone_deploy_is_ours(&t.deployment, t.netns_fd), 0);
+	assert_int_equal(attached_id(), t.target.prog_id);
+	assert_int_equal(pinned_id(OWNERS_PIN), t.target.prog_id);
+}
+
 static void a_restart_adopts_a_live_image(void **state)
 {
 	uint32_t image, root;
@@ -322,6 +338,7 @@ int main(void)
 		SWAP_TEST(a_broken_guard_leads_to_the_original),
 		SWAP_TEST(the_owner_unloads),
 		SWAP_TEST(what_the_owner_attached_meanwhile_stays),
+		SWAP_TEST(an_owner_may_put_the_original_back),
 		SWAP_TEST(a_restart_adopts_a_live_image),
 		SWAP_TEST(rubbish_is_not_adopted),
 		SWAP_TEST(without_all_pins_the_original_is_put_back),
