@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/cli/command.h"
+#include "runtime/common/log.h"
 
 static const struct hone_command *const commands[] = {
 	&hone_cmd_doctor, &hone_cmd_run,    &hone_cmd_attach, &hone_cmd_detach,	 &hone_cmd_level,
@@ -83,6 +84,7 @@ int main(int argc, char **argv)
 	_Alignas(max_align_t) char options[HONE_OPTIONS_BYTES_MAX];
 	int verb = parse_globals(&cli, argc, argv), code;
 
+	hone_log_libbpf();
 	if (verb < 0)
 		return -1 - verb;
 	if (verb == argc) {

@@ -29,11 +29,6 @@ static int threshold_from_environment(void)
 	return HONE_LOG_INFO;
 }
 
-void hone_log_set_level(enum hone_log_level level)
-{
-	threshold = (int)level;
-}
-
 static void log_line(enum hone_log_level level, int err, const char *format, va_list args)
 {
 	char line[LINE_LEN];

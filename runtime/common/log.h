@@ -5,9 +5,8 @@
 
 enum hone_log_level { HONE_LOG_ERR, HONE_LOG_WARN, HONE_LOG_INFO, HONE_LOG_DEBUG };
 
-/* Lines above this level are dropped. Default HONE_LOG_INFO; HONE_LOG=debug in the environment. */
-void hone_log_set_level(enum hone_log_level level);
-
+/* Lines above a level are dropped: HONE_LOG_INFO, or what HONE_LOG in the environment says (error,
+ * warn, info, debug). */
 __attribute__((format(printf, 2, 3))) void hone_log(enum hone_log_level level, const char *format,
 						    ...);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* honed: options, open, run, close. */
+#include "runtime/common/log.h"
 #include "runtime/daemon/daemon.h"
 #include "runtime/daemon/protocol.h"
 
@@ -12,6 +13,7 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	hone_log_libbpf();
 	err = hone_daemon_open(&config, &daemon);
 	if (!err)
 		err = hone_loop_run(daemon.loop);
