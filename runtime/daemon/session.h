@@ -46,6 +46,7 @@ struct hone_generation {
 	uint32_t prog_id, n_insns;
 	uint8_t tag[BPF_TAG_SIZE];
 	struct hone_gate_result gate; /* pairs 0: not measured by this daemon */
+	uint64_t gated_ms;	      /* when it was measured */
 };
 
 struct hone_session {

@@ -17,7 +17,11 @@ enum {
 	LOOK_AGAIN_MAX_MS = 60000,
 	NOT_FASTER_MAX = 6,	     /* doublings of the gap between compiles */
 	NOT_FASTER_RETRY_MS = 60000, /* the machine may have been busy */
+	GAIN_LASTS_MS = 60000,	     /* until an image of the same shape is measured again */
+	GAIN_NOISES = 3,	     /* a gain to inherit is beyond so many times the noise */
 };
+
+#define GAIN_MIN 1.1 /* and above the policy's minimum by this factor */
 
 /* ---- small things ---- */
 
@@ -323,11 +327,44 @@ enum hone_state hone_step_observed(struct hone_session *session)
 	return HONE_STATE_OBSERVING;
 }
 
+/* Sites folded by the same passes, on tables of about the same size. */
+static bool has_same_shape(const struct hone_result *a, const struct hone_result *b)
+{
+	if (a->n_sites != b->n_sites)
+		return false;
+	for (uint32_t i = 0; i < a->n_sites; i++) {
+		uint64_t was = a->sites[i].n_entries, is = b->sites[i].n_entries;
+
+		if (strcmp(a->sites[i].action, b->sites[i].action) != 0 || was > 2 * is ||
+		    is > 2 * was)
+			return false;
+	}
+	return true;
+}
+
+/* A live image of the same shape was measured lately, and gained well beyond the noise: its
+ * figures are the candidate's too. Else one entry more would cost a measurement. */
+static bool inherit_gain(struct hone_session *session)
+{
+	const struct hone_generation *live = &session->live;
+	struct hone_generation *candidate = &session->candidate;
+
+	if (!live->exists || live->level != candidate->level || live->gate.pairs == 0 ||
+	    live->gate.ratio < 1 + GAIN_NOISES * live->gate.noise ||
+	    live->gate.ratio < GAIN_MIN * session->daemon->settings.gate_min_ratio ||
+	    hone_now_ms() - live->gated_ms > GAIN_LASTS_MS ||
+	    !has_same_shape(&live->result, &candidate->result))
+		return false;
+	candidate->gate = live->gate;
+	candidate->gated_ms = live->gated_ms;
+	return true;
+}
+
 /* Load, then check and measure side by side: what must be known before packets meet the image. */
 static enum hone_state prove(struct hone_session *session)
 {
 	session->is_checked = false;
-	session->is_gated = session->daemon->settings.gate_pairs == 0;
+	session->is_gated = session->daemon->settings.gate_pairs == 0 || inherit_gain(session);
 	if (hone_image_load(session) || hone_image_check(session) ||
 	    (!session->is_gated && hone_image_gate(session)))
 		return hone_step_refuse(session);
@@ -425,6 +462,7 @@ enum hone_state hone_step_gated(struct hone_session *session)
 		return hone_step_refuse(session);
 	}
 	session->candidate.gate = session->gated;
+	session->candidate.gated_ms = hone_now_ms();
 	if (session->gated.refused != HONE_REWRITTEN) {
 		hone_step_reason(session, session->gated.refused, session->gated.detail);
 		return hone_step_refuse(session);
