@@ -12,7 +12,7 @@ judge() {
 	"$BUILD/tests/e2e/judge" --dev v0 --ns "/run/netns/$NS" --counts "$COUNTS" "$@"
 }
 
-# About 1,000 writes within a second by bpftool, in ten chunks, then silence for 2.5 s. A key is only
+# About 1,000 writes within a second by bpftool, in ten chunks, then silence for 4 s. A key is only
 # deleted right after it was written: bpftool ends a batch at the first error.
 burst() {
 	local chunk n key
@@ -27,7 +27,7 @@ burst() {
 		bpftool batch file "$TMP/batch" >/dev/null || fail "bpftool batch"
 		sleep 0.08
 	done
-	sleep 2.5
+	sleep 4
 }
 
 storm_writer() { while :; do burst; done; }

@@ -60,8 +60,7 @@ static uint64_t value_address(uint32_t call, uint32_t map, uint32_t entry)
 	       MIDDLE;
 }
 
-/* Memory of n bytes at an address; NULL where there is none. set: which stack bytes were written.
- */
+/* Memory of n bytes at an address, or NULL. set: which of its stack bytes were written. */
 static uint8_t *memory(struct machine *m, uint64_t where, uint64_t n, uint8_t **set)
 {
 	struct machine_address address = machine_address(where);
