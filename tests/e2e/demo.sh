@@ -9,7 +9,7 @@
 # Fails when a packet is decided by a rule that is not there, is lost, or when something never
 # happens; times are reported and decide nothing.
 NAME=demo
-json_file= pairs=31 flows="1000 10000"
+json_file= pairs=401 flows="1000 10000"
 arguments=("$@")
 while [ $# -gt 0 ]; do
 	case "$1" in
