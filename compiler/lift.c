@@ -7,6 +7,7 @@
  * lift_reg.c registers, lift_stack.c the frame, lift_alu.c, lift_mem.c and lift_flow.c the
  * instructions. */
 #include "compiler/lift.h"
+#include "compiler/compiler.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -64,6 +65,27 @@ static void find_sites(struct hone_lifter *lifter)
 		for (uint32_t j = 0; j < site->n_loads; j++)
 			lifter->load_of[site->loads[j]] = (int32_t)site->id;
 	}
+}
+
+/* Lookups in the maps of such a map are lookups in maps that the unit does not name. */
+static bool holds_maps(const struct hone_map *map)
+{
+	return map->type == BPF_MAP_TYPE_ARRAY_OF_MAPS || map->type == BPF_MAP_TYPE_HASH_OF_MAPS;
+}
+
+static uint64_t find_written_maps(const struct hone_lift_input *input)
+{
+	const struct hone_unit *unit = input->code->unit;
+	uint64_t written = 0;
+
+	for (uint32_t i = 0; i < unit->n_maps && i < HONE_MAPS_MAX; i++) {
+		const struct hone_map *map = &unit->maps[i];
+		enum hone_class class = hone_class_with(map, &input->analysis->effects[i]);
+
+		if (holds_maps(map) || class == HONE_CLASS_KEYS_FIXED || class == HONE_CLASS_LIVE)
+			written |= 1ull << i;
+	}
+	return written;
 }
 
 /* Volatile: each execution of each block stores, whatever LLVM makes of the blocks. */
@@ -136,6 +158,7 @@ int hone_lift(struct hone_ir *ir, const struct hone_lift_input *input, struct ho
 
 	lifter.blocks =
 		hone_arena_alloc(ir->arena, input->code->n_blocks, sizeof(LLVMBasicBlockRef));
+	lifter.written_maps = find_written_maps(input);
 	find_sites(&lifter);
 	build_function(&lifter);
 	build_entry(&lifter);

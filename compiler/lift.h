@@ -14,7 +14,8 @@ struct hone_lifter {
 	struct hone_ir *ir;
 	const struct hone_lift_input *input;
 	const struct hone_code *code;
-	uint32_t at; /* the instruction being lifted */
+	uint64_t written_maps; /* whose values programs may write: a set of indices */
+	uint32_t at;	       /* the instruction being lifted */
 
 	LLVMValueRef ctx;
 	LLVMValueRef reg_int[HONE_REGS], reg_ptr[HONE_REGS];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* lift_mem: loads, stores and atomics. The context is read and written volatile: the verifier
- * rewrites each access to it, so none may be merged with another. */
+/* lift_mem: loads, stores and atomics. Volatile, so that none is merged, moved across another or
+ * dropped, are accesses to the context, each of which the verifier rewrites, and to values that
+ * programs write: other CPUs and user space see them meanwhile. */
 #include "compiler/lift.h"
 
 #ifndef BPF_MEMSX
@@ -31,10 +32,13 @@ static LLVMValueRef address_of(struct hone_lifter *lifter, unsigned int reg, int
 	return hone_ir_at_const(lifter->ir, hone_lift_ptr(lifter, reg), offset);
 }
 
-static void set_volatile_if_ctx(const struct hone_lifter *lifter, unsigned int base,
-				LLVMValueRef access)
+static void set_volatile_if_seen(const struct hone_lifter *lifter, unsigned int base,
+				 LLVMValueRef access)
 {
-	if (hone_lift_kind(lifter, base)->kind == HONE_KIND_CTX)
+	const struct hone_value *kind = hone_lift_kind(lifter, base);
+	bool is_value = kind->kind == HONE_KIND_POINTER || kind->kind == HONE_KIND_MIXED;
+
+	if (kind->kind == HONE_KIND_CTX || (is_value && kind->maps & lifter->written_maps))
 		LLVMSetVolatile(access, true);
 }
 
@@ -70,7 +74,7 @@ bool hone_lift_load(struct hone_lifter *lifter, const struct bpf_insn *insn)
 
 	gives_pointer = gives_pointer && bytes == 8;
 	load = hone_ir_load(ir, gives_pointer ? ir->ptr : hone_ir_int(ir, bytes), address);
-	set_volatile_if_ctx(lifter, insn->src_reg, load);
+	set_volatile_if_seen(lifter, insn->src_reg, load);
 	if (lifter->load_of[lifter->at] >= 0)
 		hone_ir_mark(ir, load, HONE_MARK_LOAD, (uint32_t)lifter->load_of[lifter->at]);
 
@@ -177,7 +181,7 @@ bool hone_lift_store(struct hone_lifter *lifter, const struct bpf_insn *insn)
 		return false;
 
 	store = hone_ir_store(lifter->ir, stored_value(lifter, insn), address);
-	set_volatile_if_ctx(lifter, insn->dst_reg, store);
+	set_volatile_if_seen(lifter, insn->dst_reg, store);
 	return true;
 }
 

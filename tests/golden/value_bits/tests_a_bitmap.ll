@@ -13,7 +13,7 @@
 ; CHECK-NEXT:  %[[NULL:.*]] = icmp eq ptr %[[VALUE]], null
 ; CHECK-NEXT:  br i1 %[[NULL]], label %{{.*}}, label %[[FOUND:.*]]
 ; CHECK:       [[FOUND]]:
-; CHECK-NEXT:  load i64, ptr %[[VALUE]]
+; CHECK-NEXT:  load volatile i64, ptr %[[VALUE]]
 ; CHECK-NOT:   phi ptr
 ; REPORT:      "action":"value_bits"
 ; REPORT-SAME: "effect":"data","enforcement":"guarded"}],"table_bytes":8256}
@@ -29,13 +29,13 @@ define i32 @xdp_filter(ptr %ctx) {
   %miss = icmp eq ptr %value, null
   br i1 %miss, label %pass, label %found
 found:
-  %word = load i64, ptr %value, !hone.load !0
+  %word = load volatile i64, ptr %value, !hone.load !0
   %flags = and i64 %word, 3
   %hit = icmp eq i64 %flags, 3
   br i1 %hit, label %drop, label %pass
 drop:
   %more = add i64 %word, 64
-  store i64 %more, ptr %value
+  store volatile i64 %more, ptr %value
   ret i32 1
 pass:
   ret i32 2
