@@ -20,7 +20,8 @@ while read -r program; do
 	programs=$((programs + 1))
 	[ -z "$needed" ] || may_link_llvm "$program" ||
 		complain "$program" "links ${needed//$'\n'/, }"
-done < <(cd "$build" && find . -type f -perm -u+x -not -path '*/CMakeFiles/*' \
+# A build tree inside this one is somebody else's.
+done < <(cd "$build" && find . -mindepth 1 -type d -exec test -e {}/CMakeCache.txt \; -prune -o -type f -perm -u+x -not -path '*/CMakeFiles/*' \
 	-exec sh -c 'head -c 4 "$1" | grep -q ELF' _ {} \; -print | sed 's,^\./,,' | sort)
 
 [ "$programs" -gt 0 ] || complain "$build" "holds no program: was it built?"
