@@ -2,6 +2,7 @@
 /* wrap: a command under capture: its programs are kept, its exit status and signals are its own. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,10 @@ static int set_up(void **state)
 	(void)state;
 	kernel_test_needs_root();
 	kernel_test_needs_file(XDP_FILTER_OBJECT("alw_all"));
+	/* bpftool pins the object's maps by name: in a bpffs of this test's own */
+	if (unshare(CLONE_NEWNS) || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) ||
+	    mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL))
+		return -1;
 	return mkdtemp(dir) ? 0 : -1;
 }
 
