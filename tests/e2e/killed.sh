@@ -6,9 +6,9 @@
 NAME=killed
 source "$(dirname "$0")/lib.sh"
 
-kills=8
+kills=8 share=0
 cp "$HONEC" "$TMP/honec" && HONEC=$TMP/honec
-[ -z "${HONE_LONG:-}" ] || kills=50
+[ -z "${HONE_LONG:-}" ] || kills=50 share=10
 MAP=/sys/fs/bpf/xdp-filter/filter_ipv4
 VALUE="3 0 0 0 0 0 0 0"
 
@@ -55,7 +55,7 @@ wait_until 10 is_live || fail "not live: $(hone status v0)"
 writer &
 CHILDREN+=($!)
 "$BUILD/tests/e2e/judge" --dev v0 --ns "/run/netns/$NS" --counts "$(ls -d "$BPFFS"/units/*/counts)" \
-	--share 10 storm 3600 >"$TMP/judge" &
+	--share "$share" storm 3600 >"$TMP/judge" &
 judge=$!
 CHILDREN+=("$judge")
 
