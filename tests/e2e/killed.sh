@@ -6,7 +6,7 @@
 NAME=killed
 source "$(dirname "$0")/lib.sh"
 
-kills=8 share=0
+kills=8 share=0.1
 cp "$HONEC" "$TMP/honec" && HONEC=$TMP/honec
 [ -z "${HONE_LONG:-}" ] || kills=50 share=10
 MAP=/sys/fs/bpf/xdp-filter/filter_ipv4

@@ -6,9 +6,9 @@
 NAME=stale
 source "$(dirname "$0")/lib.sh"
 
-# The share that images decided hangs on the machine's load: only the long run asks for it.
-rounds=20000 block=1000 storm_s=10 share=1 storm_share=0
-[ -z "${HONE_LONG:-}" ] || rounds=200000 storm_s=60 share=30 storm_share=30
+# Rounds wait for an image, storms do not: their share hangs on the load, so only the long run asks.
+rounds=20000 block=1000 storm_s=10 share=30 storm_share=0
+[ -z "${HONE_LONG:-}" ] || rounds=200000 storm_s=60 storm_share=30
 judge() {
 	"$BUILD/tests/e2e/judge" --dev v0 --ns "/run/netns/$NS" --counts "$COUNTS" "$@"
 }
