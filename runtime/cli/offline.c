@@ -75,7 +75,7 @@ static int act_on_pins(const struct hone_cli *cli, const struct hone_choice *cho
 }
 
 /* No map feeds the slot any more; without any unit, nor do the hooks have a purpose. */
-static void leave_hooks(const struct hone_cli *cli, const struct hone_store *store, uint32_t slot)
+static void leave_hooks(const struct hone_cli *cli, struct hone_store *store, uint32_t slot)
 {
 	struct hone_watch *watch = NULL;
 	char units[300];
@@ -87,6 +87,7 @@ static void leave_hooks(const struct hone_cli *cli, const struct hone_store *sto
 		if (!store->choices[i].is_detached)
 			return;
 	hone_watch_unpin(cli->bpffs);
+	hone_store_rest(store);
 	snprintf(units, sizeof(units), "%s/units", cli->bpffs);
 	rmdir(units);
 }
@@ -148,7 +149,7 @@ enum hone_exit hone_offline(const struct hone_cli *cli, const char *target, enum
 				 cli->socket);
 	if (lock < 0)
 		return hone_fail(cli, HONE_EXIT_FAILED, "%.120s: %s", cli->bpffs, strerror(-lock));
-	err = hone_store_open(cli->state, &store);
+	err = hone_store_open(cli->state, cli->bpffs, &store);
 	if (err)
 		return hone_fail(cli, HONE_EXIT_FAILED, "%.120s: %s", cli->state, strerror(-err));
 	code = act(cli, &store, target, what);

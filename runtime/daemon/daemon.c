@@ -324,7 +324,7 @@ static int open_parts(struct hone_daemon *daemon)
 	if (!err)
 		err = open_kernel_side(daemon);
 	if (!err)
-		err = hone_store_open(daemon->config.state, &daemon->store);
+		err = hone_store_open(daemon->config.state, daemon->config.bpffs, &daemon->store);
 	return err ? err : hone_wraps_new(daemon, &daemon->wraps);
 }
 
@@ -332,7 +332,7 @@ int hone_daemon_open(const struct hone_config *config, struct hone_daemon *daemo
 {
 	int err;
 
-	*daemon = (struct hone_daemon){.config = *config, .lock_fd = -1};
+	*daemon = (struct hone_daemon){.config = *config, .lock_fd = -1, .store.map_fd = -1};
 	signal(SIGPIPE, SIG_IGN);
 	err = open_parts(daemon);
 	if (err)
@@ -365,6 +365,7 @@ static void give_back(struct hone_daemon *daemon)
 		hone_log_warn("%s: %s", units, strerror(errno));
 	hone_watch_close(&daemon->watch);
 	hone_watch_unpin(daemon->config.bpffs);
+	hone_store_rest(&daemon->store);
 }
 
 void hone_daemon_close(struct hone_daemon *daemon)

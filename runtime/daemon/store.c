@@ -8,10 +8,12 @@
 #include <jansson.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "runtime/common/cleanup.h"
 #include "runtime/common/file.h"
 #include "runtime/common/log.h"
+#include "runtime/daemon/choices.h"
 
 enum { FILE_BYTES_MAX = 1 << 28, PATH_LEN = 320 };
 
@@ -38,10 +40,18 @@ int hone_store_lock(const char *bpffs_dir, unsigned int wait_ms)
 	}
 }
 
+static void unit_name(const struct hone_target *target, char out[HONE_CHOICE_KEY])
+{
+	snprintf(out, HONE_CHOICE_KEY, "%u-%llu", target->ifindex,
+		 (unsigned long long)target->netns);
+}
+
 void hone_unit_dir(const char *bpffs_dir, const struct hone_target *target, char *out, size_t size)
 {
-	snprintf(out, size, "%s/units/%u-%llu", bpffs_dir, target->ifindex,
-		 (unsigned long long)target->netns);
+	char name[HONE_CHOICE_KEY];
+
+	unit_name(target, name);
+	snprintf(out, size, "%s/units/%s", bpffs_dir, name);
 }
 
 /* ---- rows as JSON ---- */
@@ -50,28 +60,30 @@ static json_t *choice_to_json(const struct hone_choice *choice)
 {
 	const struct hone_target *target = &choice->target;
 
-	return json_pack(
-		"{s:s,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I}", "ifname", target->ifname,
-		"ifindex", (json_int_t)target->ifindex, "netns", (json_int_t)target->netns,
-		"prog_id", (json_int_t)choice->prog_id, "kind", (int)target->kind, "link_id",
-		(json_int_t)target->link_id, "slot", (json_int_t)choice->slot, "level",
-		(json_int_t)choice->level, "paused", choice->is_paused, "detached",
-		choice->is_detached, "image_id", (json_int_t)choice->image_id, "image_level",
-		(json_int_t)choice->image_level, "generation", (json_int_t)choice->generation);
+	return json_pack("{s:s,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I}", "ifname",
+			 target->ifname, "ifindex", (json_int_t)target->ifindex, "netns",
+			 (json_int_t)target->netns, "prog_id", (json_int_t)choice->prog_id, "kind",
+			 (int)target->kind, "link_id", (json_int_t)target->link_id, "slot",
+			 (json_int_t)choice->slot, "level", (json_int_t)choice->level, "paused",
+			 choice->is_paused, "detached", choice->is_detached, "image_id",
+			 (json_int_t)choice->image_id, "image_level",
+			 (json_int_t)choice->image_level, "generation",
+			 (json_int_t)choice->generation, "written_ns",
+			 (json_int_t)choice->written_ns);
 }
 
 static int choice_from_json(json_t *json, struct hone_choice *out)
 {
 	json_int_t ifindex, netns, prog_id, kind, link_id, slot, level, image_id, image_level,
-		generation;
+		generation, written_ns;
 	int paused, detached;
 	const char *ifname;
 
-	if (json_unpack(json, "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I}", "ifname",
+	if (json_unpack(json, "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I}", "ifname",
 			&ifname, "ifindex", &ifindex, "netns", &netns, "prog_id", &prog_id, "kind",
 			&kind, "link_id", &link_id, "slot", &slot, "level", &level, "paused",
 			&paused, "detached", &detached, "image_id", &image_id, "image_level",
-			&image_level, "generation", &generation))
+			&image_level, "generation", &generation, "written_ns", &written_ns))
 		return -EINVAL;
 	if (kind < 0 || kind >= HONE_ATTACH_N || slot < 0 || slot >= HONE_SLOT_N || level < 0 ||
 	    level > 3 || strlen(ifname) >= IF_NAMESIZE)
@@ -91,6 +103,7 @@ static int choice_from_json(json_t *json, struct hone_choice *out)
 		.image_id = (uint32_t)image_id,
 		.image_level = (unsigned int)image_level,
 		.generation = (uint32_t)generation,
+		.written_ns = (uint64_t)written_ns,
 	};
 	strcpy(out->target.ifname, ifname);
 	return 0;
@@ -124,7 +137,45 @@ static int save(const struct hone_store *store)
 	return err ? hone_log_err(err, "%s: cannot replace", path) : 0;
 }
 
-static int read_rows(struct hone_store *store, const char *path, const char *text, size_t size)
+/* ---- reading: the younger of two rows of a unit counts ---- */
+
+/* Room for one more: the row of choice->target, new or as it is. NULL: no memory. */
+static struct hone_choice *row_for(struct hone_store *store, const struct hone_choice *choice)
+{
+	struct hone_choice *row =
+		hone_store_find(store, choice->target.ifindex, choice->target.netns);
+	struct hone_choice *grown;
+
+	if (row)
+		return row;
+	grown = reallocarray(store->choices, store->n_choices + 1, sizeof(*store->choices));
+	if (!grown)
+		return NULL;
+	store->choices = grown;
+	row = &grown[store->n_choices++];
+	*row = (struct hone_choice){.target = choice->target};
+	return row;
+}
+
+static int merge_rows(struct hone_store *store, const char *from, const json_t *rows)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		struct hone_choice choice, *row;
+
+		if (choice_from_json(json_array_get(rows, i), &choice)) {
+			hone_log_warn("%s: units[%zu]: cannot be read; left out", from, i);
+			continue;
+		}
+		row = row_for(store, &choice);
+		if (!row)
+			return -ENOMEM;
+		if (choice.written_ns >= row->written_ns)
+			*row = choice;
+	}
+	return 0;
+}
+
+static int read_text(struct hone_store *store, const char *path, const char *text, size_t size)
 {
 	char boot_id[HONE_BOOT_ID_LEN];
 	_cleanup_json_ json_t *json = json_loadb(text, size, 0, NULL);
@@ -138,45 +189,56 @@ static int read_rows(struct hone_store *store, const char *path, const char *tex
 		hone_log_warn("%s: not what honed writes; taken as empty", path);
 		return 0;
 	}
-	if (strcmp(boot_id, written_in) != 0)
-		return 0;
-
-	store->choices = calloc(json_array_size(rows) + 1, sizeof(*store->choices));
-	if (!store->choices)
-		return -ENOMEM;
-	for (size_t i = 0; i < json_array_size(rows); i++) {
-		if (choice_from_json(json_array_get(rows, i), &store->choices[store->n_choices]))
-			hone_log_warn("%s: units[%zu]: cannot be read; left out", path, i);
-		else
-			store->n_choices++;
-	}
-	return 0;
+	return strcmp(boot_id, written_in) == 0 ? merge_rows(store, path, rows) : 0;
 }
 
-int hone_store_open(const char *dir, struct hone_store *out)
+static int read_file(struct hone_store *store)
 {
-	struct hone_store store = {0};
 	_cleanup_free_ char *text = NULL;
 	char path[PATH_LEN];
 	size_t size;
 	int err;
 
-	if (snprintf(store.dir, sizeof(store.dir), "%s", dir) >= (int)sizeof(store.dir))
+	path_of(store, "operator.json", path);
+	err = hone_file_read(path, FILE_BYTES_MAX, &text, &size);
+	if (err == -ENOENT)
+		return 0;
+	return err ? hone_log_err(err, "%s: cannot read", path)
+		   : read_text(store, path, text, size);
+}
+
+static int read_map(struct hone_store *store)
+{
+	_cleanup_json_ json_t *rows = json_array();
+	int err;
+
+	store->map_fd = hone_choices_find(store->bpffs);
+	if (store->map_fd < 0)
+		return 0; /* not there, or not ours: put() tells */
+	err = hone_choices_read(store->map_fd, rows);
+	return err ? hone_log_err(err, "%s/choices: cannot read", store->bpffs)
+		   : merge_rows(store, "choices", rows);
+}
+
+int hone_store_open(const char *dir, const char *bpffs_dir, struct hone_store *out)
+{
+	struct hone_store store = {.map_fd = -1};
+	char path[PATH_LEN];
+	int err;
+
+	if (snprintf(store.dir, sizeof(store.dir), "%s", dir) >= (int)sizeof(store.dir) ||
+	    snprintf(store.bpffs, sizeof(store.bpffs), "%s", bpffs_dir) >= (int)sizeof(store.bpffs))
 		return -ENAMETOOLONG;
 	path_of(&store, "images", path);
 	err = hone_dir_make(path, 0700);
 	if (err)
 		return hone_log_err(err, "%s: cannot make the directory", path);
-
-	path_of(&store, "operator.json", path);
-	err = hone_file_read(path, FILE_BYTES_MAX, &text, &size);
+	err = read_file(&store);
 	if (!err)
-		err = read_rows(&store, path, text, size);
-	else if (err == -ENOENT)
-		err = 0;
+		err = read_map(&store);
+	if (err)
+		hone_store_close(&store);
 	else
-		return hone_log_err(err, "%s: cannot read", path);
-	if (!err)
 		*out = store;
 	return err;
 }
@@ -185,6 +247,15 @@ void hone_store_close(struct hone_store *store)
 {
 	free(TAKE_PTR(store->choices));
 	store->n_choices = 0;
+	if (store->map_fd >= 0)
+		close(TAKE_FD(store->map_fd));
+}
+
+void hone_store_rest(struct hone_store *store)
+{
+	if (store->map_fd >= 0)
+		close(TAKE_FD(store->map_fd));
+	hone_choices_unpin(store->bpffs);
 }
 
 struct hone_choice *hone_store_find(const struct hone_store *store, uint32_t ifindex,
@@ -197,32 +268,77 @@ struct hone_choice *hone_store_find(const struct hone_store *store, uint32_t ifi
 	return NULL;
 }
 
+/* ---- writing: the map, then the file ---- */
+
+/* The map as it ought to be, if it can be had. It may be new: then all rows are. */
+static int open_map(struct hone_store *store)
+{
+	if (store->map_fd >= 0)
+		return 0;
+	store->map_fd = hone_choices_open(store->bpffs);
+	if (store->map_fd < 0)
+		return store->map_fd;
+	for (uint32_t i = 0; i < store->n_choices; i++) {
+		_cleanup_json_ json_t *json = choice_to_json(&store->choices[i]);
+		char name[HONE_CHOICE_KEY];
+		int err;
+
+		unit_name(&store->choices[i].target, name);
+		err = hone_choices_put(store->map_fd, name, json);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int save_both(struct hone_store *store, int map_err)
+{
+	int file_err = save(store);
+
+	if (map_err && map_err != -ENOENT)
+		hone_log_warn("%s/choices: %s", store->bpffs, strerror(-map_err));
+	return map_err ? file_err : 0;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 int hone_store_put(struct hone_store *store, const struct hone_choice *choice)
 {
-	struct hone_choice *row =
-		hone_store_find(store, choice->target.ifindex, choice->target.netns);
+	struct hone_choice *row = row_for(store, choice);
+	_cleanup_json_ json_t *json = NULL;
+	char name[HONE_CHOICE_KEY];
+	int err;
 
-	if (!row) {
-		struct hone_choice *grown =
-			reallocarray(store->choices, store->n_choices + 1, sizeof(*store->choices));
-
-		if (!grown)
-			return -ENOMEM;
-		store->choices = grown;
-		row = &store->choices[store->n_choices++];
-	}
+	if (!row)
+		return -ENOMEM;
 	*row = *choice;
-	return save(store);
+	row->written_ns = now_ns();
+	json = choice_to_json(row);
+	unit_name(&choice->target, name);
+	err = open_map(store);
+	if (!err)
+		err = json ? hone_choices_put(store->map_fd, name, json) : -ENOMEM;
+	return save_both(store, err);
 }
 
 int hone_store_drop(struct hone_store *store, uint32_t ifindex, uint64_t netns)
 {
 	struct hone_choice *row = hone_store_find(store, ifindex, netns);
+	char name[HONE_CHOICE_KEY];
+	int err;
 
 	if (!row)
 		return 0;
+	unit_name(&row->target, name);
 	*row = store->choices[--store->n_choices];
-	return save(store);
+	err = store->map_fd < 0 ? -ENOENT : hone_choices_drop(store->map_fd, name);
+	return save_both(store, err);
 }
 
 /* ---- images ---- */

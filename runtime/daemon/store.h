@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store: what an operator chose, on disk, so that a restart and the offline verbs know it.
+/* store: what an operator chose, so that a restart and the offline verbs know it.
  *
  * <state>/operator.json   units that were attached (level, paused, guard slot …), and those that
  *                         were detached, which a policy must not take on again. Kernel ids mean
  *                         nothing after a reboot: the boot id is part of it.
+ * <bpffs>/choices         the same rows in a map (choices.h). Of two rows of a unit the younger
+ *                         counts; either place alone is enough.
  * <state>/images/         facts and result behind each image that is pinned, by program id
  *
  * One writer at a time: whoever holds hone_store_lock() of the bpffs directory. */
@@ -26,25 +28,31 @@ struct hone_choice {
 	uint32_t image_id; /* the last that was about to go live; 0: none */
 	unsigned int image_level;
 	uint32_t generation;
+	uint64_t written_ns; /* CLOCK_BOOTTIME; set by hone_store_put() */
 };
 
 struct hone_store {
-	char dir[200];
+	char dir[200], bpffs[200];
+	int map_fd; /* choices.h; -1: not there yet */
 	uint32_t n_choices;
 	struct hone_choice *choices;
 };
 
-/* hone_store_open() - read <dir>/operator.json, making dir if it is not there. A file of another
- * boot counts as empty; so does one that cannot be read, which is logged. Returns 0 or -errno. */
-int hone_store_open(const char *dir, struct hone_store *out);
+/* hone_store_open() - read the rows, making dir if it is not there. A file of another boot counts
+ * as empty; so does one that cannot be read, which is logged. Returns 0 or -errno. */
+int hone_store_open(const char *dir, const char *bpffs_dir, struct hone_store *out);
 void hone_store_close(struct hone_store *store);
+
+/* hone_store_rest() - nothing is deployed any more: leave no map behind. The file stays. */
+void hone_store_rest(struct hone_store *store);
 
 /* The row of an interface (ifindex, netns); NULL: none. Valid until the next put or drop. */
 struct hone_choice *hone_store_find(const struct hone_store *store, uint32_t ifindex,
 				    uint64_t netns);
 
-/* hone_store_put() - insert or replace the row of choice->target and write the file.
- * hone_store_drop() - the same for a row that goes. Return 0 or -errno. */
+/* hone_store_put() - insert or replace the row of choice->target, in the map and in the file.
+ * hone_store_drop() - the same for a row that goes. One of the two places is enough, and what
+ * became of the other is logged. Return 0 or -errno. */
 int hone_store_put(struct hone_store *store, const struct hone_choice *choice);
 int hone_store_drop(struct hone_store *store, uint32_t ifindex, uint64_t netns);
 
@@ -61,7 +69,7 @@ void hone_store_image_drop(const struct hone_store *store, uint32_t image_id);
  * wait_ms: how long to try. Returns an fd that holds the lock, -EBUSY, or -errno. */
 int hone_store_lock(const char *bpffs_dir, unsigned int wait_ms);
 
-/* <bpffs>/units/<ifindex>-<netns inode> */
+/* <bpffs>/units/<name>, where the name is <ifindex>-<netns inode> */
 void hone_unit_dir(const char *bpffs_dir, const struct hone_target *target, char *out, size_t size);
 
 #endif

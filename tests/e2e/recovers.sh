@@ -59,6 +59,17 @@ wait_until 10 grep -q "the hooks on bpf(2) cannot be relied on" "$TMP/honed.log"
 wait_until 30 is_live || fail "not live with new hooks: $(hone status v0)"
 say "NO_WATCH"
 
+# What was chosen is lost with the daemon, on disk: it is in the kernel, too.
+hone pause v0 >/dev/null && hone level v0 1 >/dev/null || fail "pause, level 1"
+honed_kill
+rm "$STATE/operator.json"
+honed_start
+hone status v0 -j | field '.units[0] | .state == "paused" and .level == 1' >/dev/null ||
+	fail "without operator.json: $(hone status v0)"
+hone resume v0 >/dev/null && hone level v0 2 >/dev/null || fail "resume: $(hone status v0)"
+wait_until 30 is_live || fail "not live again: $(hone status v0)"
+say "a lost operator.json"
+
 # honec killed while it works on nothing: the next question goes to a new one.
 old=$(hone status -j | field .daemon.worker_pid)
 kill -9 "$old"
