@@ -84,10 +84,8 @@ honed_stop() { kill "$HONED_PID"; wait "$HONED_PID"; HONED_PID=; }
 
 state_is() { [ "$(hone status "$1" -j 2>/dev/null | field '.units[0].state')" = "$2" ]; }
 
-# Programs and maps of the whole kernel that carry no pid of somebody else: a count to compare.
-count_objects() {
-	echo "$(bpftool prog list -j | jq length) $(bpftool map list -j | jq length)"
-}
+# Programs and maps of the whole kernel: a count to compare.
+count_objects() { "$BUILD/tests/tools/objects"; }
 
 ip netns add "$NS" || skip "cannot make a network namespace"
 in_ns ip link add v0 type veth peer name v1 && in_ns ip link set v0 up &&
