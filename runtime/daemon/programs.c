@@ -125,6 +125,12 @@ struct hone_program *hone_programs_find(struct hone_programs *programs, uint32_t
 	return insert(programs, &unit);
 }
 
+const struct hone_program *hone_programs_next(const struct hone_programs *programs,
+					      const struct hone_program *after)
+{
+	return after ? after->next : programs->first;
+}
+
 static void take_analysis(void *arg, struct hone_result *result)
 {
 	_cleanup_free_ struct asked *asked = arg;

@@ -35,6 +35,10 @@ struct hone_program *hone_programs_add(struct hone_programs *programs,
  * captured. Borrowed; valid until the program is unloaded. */
 struct hone_program *hone_programs_find(struct hone_programs *programs, uint32_t id);
 
+/* hone_programs_next() - the known programs, one after the other; NULL: first, or no more. */
+const struct hone_program *hone_programs_next(const struct hone_programs *programs,
+					      const struct hone_program *after);
+
 /* hone_programs_analyse() - 0: program->analysis is there (it may be a refusal).
  * -EINPROGRESS: asked for; analysed() tells. */
 int hone_programs_analyse(struct hone_programs *programs, struct hone_program *program);

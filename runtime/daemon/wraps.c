@@ -2,9 +2,9 @@
 /* wraps: programs that the policy takes on without a command.
  *
  * A program is captured when it is loaded, which is before it is attached. One that the policy
- * names is looked for in its loader's network namespace every POLL_MS until GIVE_UP_MS. In our own
- * namespace rtnetlink tells of attachments at any later time, too. What an operator detached or
- * paused stays so. */
+ * names is looked for in its loader's network namespace as long as it is loaded: every POLL_MS at
+ * first, every REST_MS after CALM_MS. In our own namespace rtnetlink tells of attachments at any
+ * time, too. What an operator detached or paused stays so. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -20,13 +20,13 @@
 #include "runtime/daemon/session.h"
 #include "runtime/live/discover.h"
 
-enum { POLL_MS = 50, GIVE_UP_MS = 10000 };
+enum { POLL_MS = 50, REST_MS = 1000, CALM_MS = 10000 };
 
 /* A network namespace in which something that the policy names was loaded. */
 struct place {
 	struct place *next;
 	uint64_t netns;
-	uint64_t until_ms;
+	uint64_t calm_ms; /* when it is looked into less often */
 };
 
 struct hone_wraps {
@@ -99,10 +99,28 @@ static void look_into(struct hone_daemon *daemon, int netns_fd)
 	}
 }
 
+/* Was this program loaded to be taken on, as far as one can tell before it is attached? */
+static bool is_named(const struct hone_wraps *wraps, const struct hone_program *program)
+{
+	return program->refused == HONE_REWRITTEN && program->netns &&
+	       hone_settings_match(&wraps->daemon->settings, &program->unit, NULL);
+}
+
+static bool is_awaited(const struct hone_wraps *wraps, uint64_t netns)
+{
+	const struct hone_program *program = NULL;
+
+	while ((program = hone_programs_next(wraps->daemon->programs, program)))
+		if (program->netns == netns && is_named(wraps, program))
+			return true;
+	return false;
+}
+
 static void poll_places(void *arg)
 {
 	struct hone_wraps *wraps = arg;
 	struct place **at = &wraps->places;
+	bool is_calm = true;
 
 	while (*at) {
 		struct place *place = *at;
@@ -110,7 +128,8 @@ static void poll_places(void *arg)
 
 		if (netns_fd >= 0)
 			look_into(wraps->daemon, netns_fd);
-		if (netns_fd >= 0 && hone_now_ms() < place->until_ms) {
+		if (netns_fd >= 0 && is_awaited(wraps, place->netns)) {
+			is_calm &= hone_now_ms() >= place->calm_ms;
 			at = &place->next;
 			continue;
 		}
@@ -118,15 +137,14 @@ static void poll_places(void *arg)
 		free(place);
 	}
 	if (wraps->places)
-		hone_timer_set(wraps->daemon->loop, &wraps->poll, POLL_MS);
+		hone_timer_set(wraps->daemon->loop, &wraps->poll, is_calm ? REST_MS : POLL_MS);
 }
 
 void hone_wraps_captured(struct hone_wraps *wraps, const struct hone_program *program)
 {
 	struct place *place = wraps->places;
 
-	if (program->refused != HONE_REWRITTEN || !program->netns ||
-	    !hone_settings_match(&wraps->daemon->settings, &program->unit, NULL))
+	if (!is_named(wraps, program))
 		return;
 	while (place && place->netns != program->netns)
 		place = place->next;
@@ -138,7 +156,7 @@ void hone_wraps_captured(struct hone_wraps *wraps, const struct hone_program *pr
 		place->next = wraps->places;
 		wraps->places = place;
 	}
-	place->until_ms = hone_now_ms() + GIVE_UP_MS;
+	place->calm_ms = hone_now_ms() + CALM_MS;
 	hone_timer_set(wraps->daemon->loop, &wraps->poll, POLL_MS);
 }
 

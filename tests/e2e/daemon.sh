@@ -160,12 +160,19 @@ honed_kill
 honed_start
 sleep 0.5
 hone status v0 >/dev/null 2>&1 && fail "the policy undid an operator's detach"
+owner unload v0
+object=$(find /usr/lib -name xdpfilt_alw_all.o) # attached long after it was loaded
+in_ns bpftool prog load "$object" /sys/fs/bpf/late type xdp || fail "bpftool prog load"
+sleep 10.5
+in_ns bpftool net attach xdpdrv pinned /sys/fs/bpf/late dev v0 || fail "bpftool net attach"
+wait_until 30 is_live || fail "a late attachment was not taken on: $(hone status)"
+hone detach v0 || fail "detach"
+in_ns bpftool net detach xdpdrv dev v0 && rm /sys/fs/bpf/late
 echo '{"quiet_ms": "soon"}' >"$TMP/policy.json"
 kill -HUP "$HONED_PID"
 wait_until 30 grep -q "quiet_ms: must be a whole number" "$TMP/honed.log" ||
 	fail "the bad policy was not refused"
 grep -q "old one stays" "$TMP/honed.log" || fail "the old policy did not stay"
-owner unload v0
 honed_stop
 [ "$(pinned)" = 0 ] || fail "pins are left: $(find "$BPFFS")"
 say "ok"
