@@ -26,6 +26,8 @@ enum {
 	HONE_NAME_LEN = BPF_OBJ_NAME_LEN,
 	HONE_LICENSE_LEN = 128,
 	HONE_DETAIL_LEN = 256,
+	HONE_RELEASE_LEN = 65, /* utsname.release */
+	HONE_FEATURE_LEN = 32,
 };
 
 /* Why something was not done. Row 0 is "it was": see reasons.def. */
@@ -226,6 +228,15 @@ struct hone_request {
 	struct hone_policy policy;
 };
 
+/* What `hone snapshot` writes and `hone build --facts` reads: a unit with the contents of its maps,
+ * and the kernel that ran it. docs/facts.schema.json */
+struct hone_facts_file {
+	char release[HONE_RELEASE_LEN];
+	uint32_t n_features;
+	char (*features)[HONE_FEATURE_LEN]; /* ids of runtime/common/features.def that are there */
+	struct hone_unit unit;
+};
+
 /* ---- facts.c: small questions about the above ---- */
 
 /* hone_reason_id(), hone_reason_text(), hone_reason_advice() - columns of reasons.def.
@@ -285,5 +296,14 @@ void hone_unit_free(struct hone_unit *unit);
  * key_size, value_size, max_entries and class ("config"); `watched` is true by default where the
  * class needs it. An entry is [key, value of CPU 0, …], all hexadecimal. */
 int hone_facts_decode(const char *text, size_t size, struct hone_request *out, char *error);
+
+/* ---- facts_file.c: the file of hone snapshot; as above ---- */
+
+#define HONE_FACTS_FORMAT "hone-facts"
+#define HONE_FACTS_VERSION 1
+
+int hone_facts_file_encode(const struct hone_facts_file *file, char **text);
+int hone_facts_file_decode(const char *text, size_t size, struct hone_facts_file *out, char *error);
+void hone_facts_file_free(struct hone_facts_file *file);
 
 #endif

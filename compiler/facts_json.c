@@ -33,7 +33,7 @@ static json_t *from_maps(const struct hone_unit *unit)
 	return json;
 }
 
-static json_t *from_unit(const struct hone_unit *unit)
+json_t *json_from_unit(const struct hone_unit *unit)
 {
 	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:I, s:o}",
 			 "name", json_from_text(unit->name, sizeof(unit->name)), "license",
@@ -87,7 +87,7 @@ static void read_unit_numbers(const struct json_place *at, struct hone_unit *out
 	}
 }
 
-static void read_unit(const struct json_place *at, struct hone_unit *out)
+void json_unit(const struct json_place *at, struct hone_unit *out)
 {
 	static const char *const keys[] = {"name",	 "license",
 					   "prog_type",	 "expected_attach_type",
@@ -183,7 +183,7 @@ static void read_request(const struct json_place *at, struct hone_request *out)
 	json_expect_keys(at, keys);
 	json_expect_keys(&policy, policy_keys);
 	out->kind = (enum hone_request_kind)json_name(&kind, request_kinds, HONE_REQUEST_N);
-	read_unit(&unit, &out->unit);
+	json_unit(&unit, &out->unit);
 	read_policy(&policy, &out->policy);
 }
 
@@ -204,14 +204,14 @@ static void read_facts(const struct json_place *at, struct hone_request *out)
 
 int hone_unit_encode(const struct hone_unit *unit, char **text)
 {
-	return json_finish(from_unit(unit), text);
+	return json_finish(json_from_unit(unit), text);
 }
 
 int hone_request_encode(const struct hone_request *request, char **text)
 {
 	assert(request->kind < HONE_REQUEST_N);
 	return json_finish(json_pack("{s:s, s:o, s:o}", "kind", request_kinds[request->kind],
-				     "unit", from_unit(&request->unit), "policy",
+				     "unit", json_from_unit(&request->unit), "policy",
 				     from_policy(&request->policy)),
 			   text);
 }
@@ -247,7 +247,7 @@ int hone_facts_decode(const char *text, size_t size, struct hone_request *out, c
 
 static void read_unit_alone(const struct json_place *at, struct hone_request *out)
 {
-	read_unit(at, &out->unit);
+	json_unit(at, &out->unit);
 }
 
 int hone_unit_decode(const char *text, size_t size, struct hone_unit *out, char *error)

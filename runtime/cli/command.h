@@ -36,6 +36,7 @@ struct hone_option {
 	enum hone_option_kind kind;
 	size_t offset;
 	const char *name;  /* "level": --level; NULL: positional */
+	char short_name;   /* 'o': -o; 0: none */
 	const char *value; /* how help calls it */
 	const char *help;
 	bool is_required;
@@ -52,6 +53,15 @@ struct hone_option {
 #define ARG(type, member, kind, value, help) HONE_ROW(type, member, kind, NULL, value, help, true)
 #define ARG_OPT(type, member, kind, value, help)                                                   \
 	HONE_ROW(type, member, kind, NULL, value, help, false)
+/* An option that must be given, with a short name as well. */
+#define REQ(type, member, kind_, short_, name_, value_, help_)                                     \
+	{.kind = HONE_OPTION_##kind_,                                                              \
+	 .offset = offsetof(struct type, member),                                                  \
+	 .name = (name_),                                                                          \
+	 .short_name = (short_),                                                                   \
+	 .value = (value_),                                                                        \
+	 .help = (help_),                                                                          \
+	 .is_required = true}
 #define OPT(type, member, kind, name, value, help)                                                 \
 	HONE_ROW(type, member, kind, name, value, help, false)
 
@@ -67,7 +77,8 @@ struct hone_command {
 /* ---- hone.c ---- */
 
 extern const struct hone_command hone_cmd_doctor, hone_cmd_run, hone_cmd_attach, hone_cmd_detach,
-	hone_cmd_level, hone_cmd_pause, hone_cmd_resume, hone_cmd_status, hone_cmd_explain;
+	hone_cmd_level, hone_cmd_pause, hone_cmd_resume, hone_cmd_status, hone_cmd_explain,
+	hone_cmd_snapshot;
 
 /* ---- options.c ---- */
 

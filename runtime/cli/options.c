@@ -11,7 +11,9 @@ void hone_options_help(const struct hone_command *command)
 
 	printf("usage: hone [-j] [-s SOCKET] %s", command->name);
 	for (option = command->options; option->value; option++) {
-		if (option->name)
+		if (option->name && option->is_required)
+			printf(" -%c %s", option->short_name, option->value);
+		else if (option->name)
 			printf(" [--%s %s]", option->name, option->value);
 		else if (option->kind == HONE_OPTION_REST)
 			printf(" -- %s…", option->value);
@@ -81,6 +83,27 @@ static const struct hone_option *find_option(const struct hone_command *command,
 	return NULL;
 }
 
+static const struct hone_option *find_short(const struct hone_command *command, const char *text)
+{
+	const struct hone_option *option = command->options;
+
+	while (option->value && (!option->short_name || option->short_name != text[1]))
+		option++;
+	return option->value && text[1] && !text[2] ? option : NULL;
+}
+
+/* -o VALUE */
+static int take_short(struct hone_cli *cli, int argc, char **argv, int *i, void *out)
+{
+	const struct hone_option *option = find_short(cli->command, argv[*i]);
+
+	if (!option)
+		return complain(cli, "unknown option", argv[*i]);
+	if (*i + 1 >= argc)
+		return complain(cli, "needs a value", argv[*i]);
+	return set(cli, option, argv[++*i], out);
+}
+
 /* --name VALUE or --name=VALUE; *i moves past what was used. */
 static int take_option(struct hone_cli *cli, int argc, char **argv, int *i, void *out)
 {
@@ -112,6 +135,16 @@ static const struct hone_option *next_positional(const struct hone_option *optio
 	return option;
 }
 
+/* Options that are required are texts. */
+static int complain_of_missing(const struct hone_cli *cli, const void *out)
+{
+	for (const struct hone_option *option = cli->command->options; option->value; option++)
+		if (option->name && option->is_required &&
+		    !*(const char *const *)((const char *)out + option->offset))
+			return complain(cli, "is missing", option->name);
+	return -1;
+}
+
 int hone_options_parse(struct hone_cli *cli, int argc, char **argv, void *out)
 {
 	const struct hone_option *positional = next_positional(cli->command->options);
@@ -133,9 +166,10 @@ int hone_options_parse(struct hone_cli *cli, int argc, char **argv, void *out)
 		}
 		if (strncmp(argv[i], "--", 2) == 0) {
 			code = take_option(cli, argc, argv, &i, out);
-		} else if (argv[i][0] == '-' || !positional->value) {
-			code = complain(cli, argv[i][0] == '-' ? "unknown option" : "unexpected",
-					argv[i]);
+		} else if (argv[i][0] == '-') {
+			code = take_short(cli, argc, argv, &i, out);
+		} else if (!positional->value) {
+			code = complain(cli, "unexpected", argv[i]);
 		} else {
 			code = set(cli, positional, argv[i], out);
 			positional = next_positional(positional + 1);
@@ -145,5 +179,5 @@ int hone_options_parse(struct hone_cli *cli, int argc, char **argv, void *out)
 	}
 	if (positional->value && positional->is_required)
 		return complain(cli, "is missing", positional->value);
-	return -1;
+	return complain_of_missing(cli, out);
 }

@@ -9,12 +9,14 @@
 #include "runtime/common/probes.h"
 
 static const struct {
+	const char *id;
 	const char *what;
 	bool is_needed;
 	hone_probe_fn *probe;
 } features[] = {
-#define FEATURE(id, text, needed)                                                                  \
-	[HONE_FEATURE_##id] = {.what = text, .is_needed = needed, .probe = probe_##id},
+#define FEATURE(name, text, needed)                                                                \
+	[HONE_FEATURE_##                                                                           \
+		name] = {.id = #name, .what = text, .is_needed = needed, .probe = probe_##name},
 #include "runtime/common/features.def"
 #undef FEATURE
 };
@@ -42,6 +44,11 @@ bool hone_feature(enum hone_feature feature, const char **why)
 	if (why)
 		*why = answers[feature].why;
 	return answers[feature].is_there;
+}
+
+const char *hone_feature_id(enum hone_feature feature)
+{
+	return features[feature].id;
 }
 
 const char *hone_feature_what(enum hone_feature feature)

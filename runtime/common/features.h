@@ -16,6 +16,7 @@ enum hone_feature {
  * static text: the error of the probe, or "". */
 bool hone_feature(enum hone_feature feature, const char **why);
 
+const char *hone_feature_id(enum hone_feature feature);
 const char *hone_feature_what(enum hone_feature feature);
 bool hone_feature_is_needed(enum hone_feature feature); /* hone does not work without */
 

@@ -123,6 +123,12 @@ bool hone_session_has_row(enum hone_state state, enum hone_event event);
  * Returns 0, -EAGAIN (a write was in flight: later), -EINPROGRESS (an analysis was asked for:
  * HONE_EVENT_ANALYSED follows), or -errno with session->reason and detail set. */
 int hone_facts_gather(struct hone_session *session, struct hone_facts *out);
+/* hone_facts_unwatch() - no guard follows the unit's maps any more. No image relies on the slot. */
+void hone_facts_unwatch(struct hone_session *session);
+/* hone_facts_snapshot() - the same, and the contents of all other maps that can be read, which may
+ * change meanwhile: programs write them, or nobody looks them up. At level 0 nothing is watched
+ * afterwards. */
+int hone_facts_snapshot(struct hone_session *session, struct hone_facts *out);
 void hone_facts_free(struct hone_facts *facts);
 /* Everything the same, so that a compile would give the same. */
 bool hone_facts_equal(const struct hone_facts *a, const struct hone_facts *b);

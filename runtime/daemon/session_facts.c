@@ -151,6 +151,13 @@ static int watch_maps(struct hone_session *session, const struct hone_result *an
 	return 0;
 }
 
+void hone_facts_unwatch(struct hone_session *session)
+{
+	hone_watch_forget_slot(session->daemon->watch, session->slot);
+	for (uint32_t i = 0; i < session->unit.n_maps; i++)
+		session->unit.maps[i].is_watched = false;
+}
+
 struct walk {
 	struct hone_session *session;
 	const struct hone_result *analysis; /* the unit's own */
@@ -336,6 +343,41 @@ int hone_facts_gather(struct hone_session *session, struct hone_facts *out)
 	if (err)
 		return refuse(session, HONE_NO_WATCH, err, session->unit.name);
 	err = gather_at(session, analysis, &facts);
+	if (err) {
+		hone_facts_free(&facts);
+		return err;
+	}
+	*out = facts;
+	return 0;
+}
+
+/* ---- for a file ---- */
+
+static int read_rest(struct hone_session *session, struct hone_facts *facts)
+{
+	for (uint32_t i = 0; i < facts->n_maps; i++) {
+		struct hone_map *map = &facts->maps[i];
+		int err;
+
+		if (map->complete)
+			continue;
+		err = hone_snapshot_take(session->maps.fd[i], session->daemon->settings.max_entries,
+					 READ_LIMIT_US, map);
+		if (err && err != -ENOTSUP)
+			return refuse(session, HONE_NO_KERNEL_OBJECT, err, map->name);
+	}
+	return 0;
+}
+
+int hone_facts_snapshot(struct hone_session *session, struct hone_facts *out)
+{
+	struct hone_facts facts = {0};
+	int err = hone_facts_gather(session, &facts);
+
+	if (session->level == 0)
+		hone_facts_unwatch(session);
+	if (!err)
+		err = read_rest(session, &facts);
 	if (err) {
 		hone_facts_free(&facts);
 		return err;

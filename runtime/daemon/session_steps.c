@@ -191,9 +191,7 @@ static enum hone_state start_without_busy(struct hone_session *session)
 {
 	hone_step_cancel(session);
 	hone_image_withdraw(session);
-	hone_watch_forget_slot(session->daemon->watch, session->slot);
-	for (uint32_t i = 0; i < session->unit.n_maps; i++)
-		session->unit.maps[i].is_watched = false;
+	hone_facts_unwatch(session);
 	session->must_compile = true;
 	hone_step_try_again(session, 0);
 	return HONE_STATE_COMPILING;
@@ -317,9 +315,7 @@ enum hone_state hone_step_observed(struct hone_session *session)
 	hone_step_reason(session, session->answer.refused, session->answer.detail);
 	look_again(session, &session->candidate.facts);
 	hone_generation_free(&session->candidate);
-	hone_watch_forget_slot(session->daemon->watch, session->slot);
-	for (uint32_t i = 0; i < session->unit.n_maps; i++)
-		session->unit.maps[i].is_watched = false;
+	hone_facts_unwatch(session);
 	if (is_worker_trouble(session->reason) && ++session->n_deaths <= WORKER_DEATHS_MAX) {
 		session->must_compile = true;
 		hone_step_try_again(session, (uint64_t)WORKER_RETRY_MS * session->n_deaths);

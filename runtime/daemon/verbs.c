@@ -210,6 +210,38 @@ static json_t *do_explain(struct request *request)
 	return reply;
 }
 
+/* "pending": a write or an analysis is in the way; ask again. */
+static json_t *do_snapshot(struct request *request)
+{
+	struct hone_session *session = request->session;
+	enum hone_reason reason = session->reason;
+	struct hone_unit unit = session->unit;
+	_cleanup_free_ char *text = NULL;
+	char detail[HONE_DETAIL_LEN];
+	struct hone_facts facts;
+	json_t *reply;
+	int err;
+
+	memcpy(detail, session->detail, sizeof(detail));
+	err = hone_facts_snapshot(session, &facts);
+	if (err == -EAGAIN || err == -EINPROGRESS)
+		return json_pack("{s:b,s:b}", "ok", 1, "pending", 1);
+	if (err) {
+		reply = hone_error(HONE_EXIT_FAILED, session->reason, "%s: %s: %s", request->target,
+				   hone_reason_text(session->reason), session->detail);
+		session->reason = reason; /* of the session's own doing */
+		memcpy(session->detail, detail, sizeof(detail));
+		return reply;
+	}
+	unit.maps = facts.maps;
+	err = hone_unit_encode(&unit, &text);
+	hone_facts_free(&facts);
+	if (err)
+		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN, "%s: %s", request->target,
+				  strerror(-err));
+	return json_pack("{s:b,s:o}", "ok", 1, "unit", json_loads(text, 0, NULL));
+}
+
 /* ---- dispatch ---- */
 
 enum needs { NOTHING, NAME, SESSION, SESSION_IF_NAMED };
@@ -222,7 +254,7 @@ static const struct verb {
 	{"attach", NAME, do_attach},	  {"detach", SESSION, do_detach},
 	{"level", SESSION, do_level},	  {"pause", SESSION, do_pause},
 	{"resume", SESSION, do_resume},	  {"status", SESSION_IF_NAMED, do_status},
-	{"explain", SESSION, do_explain},
+	{"explain", SESSION, do_explain}, {"snapshot", SESSION, do_snapshot},
 };
 
 static json_t *run_verb(const struct verb *verb, struct request *request)

@@ -55,6 +55,7 @@ static void check_others(const char *text, size_t size)
 {
 	struct hone_request request;
 	struct hone_unit unit;
+	struct hone_facts_file file;
 	char error[HONE_DETAIL_LEN];
 
 	if (hone_facts_decode(text, size, &request, error) == 0) {
@@ -68,6 +69,8 @@ static void check_others(const char *text, size_t size)
 	}
 	if (hone_unit_decode(text, size, &unit, error) == 0)
 		hone_unit_free(&unit);
+	if (hone_facts_file_decode(text, size, &file, error) == 0)
+		hone_facts_file_free(&file);
 }
 
 /* A request, a result and a facts file, each with one of everything. */
@@ -95,6 +98,11 @@ static const char *const seeds[] = {
 	"{\"level\":2,\"max_entries\":100,\"maps\":[{\"name\":\"m\",\"type\":\"hash\",\"key_size\":"
 	"4,\"value_size\":1,\"max_entries\":4,\"class\":\"config\",\"complete\":true,\"entries\":"
 	"[[\"01000000\",\"ff\"]]}]}",
+	"{\"format\":\"hone-facts\",\"version\":1,\"kernel\":{\"release\":\"6.1\",\"features\":"
+	"[\"BTF\"]},\"unit\":{\"name\":\"u\",\"license\":\"GPL\",\"prog_type\":6,"
+	"\"expected_attach_type\":37,\"prog_flags\":0,\"kern_version\":0,\"tag\":"
+	"\"0001020304050607\",\"prog_id\":7,\"btf_id\":0,\"insns\":\"9500000000000000\","
+	"\"maps\":[],\"func_info_rec_size\":0,\"func_info\":\"\"}}",
 };
 
 /* Input: which seed, how many bytes of it, what replaces how many of them; or any text. */
@@ -118,6 +126,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct hone_request request, facts;
 	struct hone_result result;
+	struct hone_facts_file file;
 	char error[HONE_DETAIL_LEN];
 
 	(void)argc;
@@ -125,9 +134,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	promise(hone_request_decode(seeds[0], strlen(seeds[0]), &request, error) == 0);
 	promise(hone_result_decode(seeds[1], strlen(seeds[1]), &result, error) == 0);
 	promise(hone_facts_decode(seeds[2], strlen(seeds[2]), &facts, error) == 0);
+	promise(hone_facts_file_decode(seeds[3], strlen(seeds[3]), &file, error) == 0);
 	hone_request_free(&request);
 	hone_result_free(&result);
 	hone_request_free(&facts);
+	hone_facts_file_free(&file);
 	return 0;
 }
 
