@@ -49,31 +49,42 @@ struct hone_code {
 struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *unit,
 			      struct hone_refusal *why);
 
-/* ---- helpers.c: signatures of the kernel's helpers ---- */
+/* ---- helpers.c: the kernel's helpers ---- */
 
 struct hone_helper {
 	const char *name;
 	uint8_t n_args;
 	bool returns_pointer;
-	/* which argument is a map handle, and memory that the helper reads or writes:
-	 * see helpers.def, which is one row per helper */
-	int8_t map_arg;	  /* 1-5; 0: none */
+	/* generated from the prototype: */
+	int8_t map_arg;	  /* 1-5: a map handle; 0: none */
 	int8_t key_arg;	  /* 1-5: points to key_size bytes of that map; 0: none */
 	int8_t value_arg; /* 1-5: points to value_size bytes of that map; 0: none */
 	struct {
 		int8_t mem_arg;	 /* 1-5: points to memory … */
 		int8_t size_arg; /* … of as many bytes as this argument says; 0: of `size` bytes */
-		uint8_t size;	 /* with size_arg 0; 0: not known, up to the end of its object */
-		bool writes;
-	} mem[2];
-	bool fills_value;    /* value_arg is written by the helper (pop, peek) */
-	bool writes_keys;    /* adds or removes keys of the map, or changes its values */
-	bool returns_value;  /* the pointer is to a value of the map */
-	bool changes_packet; /* packet pointers are invalid afterwards */
+		uint8_t size;
+	} mem[3];
+	uint8_t consts;	    /* set of arguments that point to const */
+	bool returns_value; /* the pointer is to a value of the map */
+	/* from helpers.def: */
+	uint8_t only_reads; /* set of arguments that could as well point to const */
+	bool keeps_map;	    /* it changes no key of the map, and no value but through arguments */
 };
 
 /* NULL: unknown helper; hone_decode() lets none through. */
 const struct hone_helper *hone_helper(int32_t id);
+
+/* Does the helper, as far as is known, write what argument `arg` points to? */
+static inline bool hone_helper_writes(const struct hone_helper *helper, int arg)
+{
+	return !((helper->consts | helper->only_reads) >> arg & 1);
+}
+
+/* Does the helper change keys or values of the map that it is given? */
+static inline bool hone_helper_writes_map(const struct hone_helper *helper)
+{
+	return helper->map_arg && !helper->keeps_map;
+}
 
 /* ---- kinds.c ---- */
 

@@ -135,7 +135,7 @@ static void note_call(struct looking *l, uint32_t at)
 	const struct hone_value *reg = l->kinds->reg[at];
 	const struct hone_value *map = &reg[helper->map_arg];
 
-	if (helper->writes_keys)
+	if (hone_helper_writes_map(helper))
 		mark_keys(l, map->kind == HONE_KIND_MAP ? map->maps : hone_all_maps(l->code->unit));
 	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++) {
 		struct hone_memory memory = hone_call_memory(l->code, reg, helper, arg);

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/* helpers: what is known of each helper; the rows are in helpers.def. */
+/* helpers: what is known of each helper of the kernel. Signatures come from libbpf's prototypes
+ * when hone is built (helpers.awk), semantics from helpers.def. */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+
 #include "compiler/analysis.h"
 
-#define READS(arg, by) {.mem_arg = arg, .size_arg = by}
-#define WRITES(arg, by) {.mem_arg = arg, .size_arg = by, .writes = true}
-#define READS_N(arg, n) {.mem_arg = arg, .size = n}
-#define WRITES_N(arg, n) {.mem_arg = arg, .size = n, .writes = true}
+#define ARGUMENT(n) (1u << (n))
 
 static const struct hone_helper helpers[] = {
-#define HELPER(id, arguments, ...)                                                                 \
-	[BPF_FUNC_##id] = {.name = #id, .n_args = arguments, __VA_ARGS__},
+#define HELPER_ROW(id, helper, ...) [id] = {.name = #helper, __VA_ARGS__},
+#include "compiler/helper_rows.inc"
+#undef HELPER_ROW
+
+#define FACT(helper, field, value) [BPF_FUNC_##helper].field = (value),
 #include "compiler/helpers.def"
-#undef HELPER
+#undef FACT
 };
 
 const struct hone_helper *hone_helper(int32_t id)

@@ -175,13 +175,15 @@ static bool check_address(struct solving *s, const struct hone_state *state, uin
 	return true;
 }
 
-/* Does the helper write memory through this argument? */
+/* Does the helper write memory through this argument, which is known to be an address? */
 static bool is_filled(const struct hone_helper *helper, int arg)
 {
+	if (!hone_helper_writes(helper, arg))
+		return false;
 	for (size_t i = 0; i < sizeof(helper->mem) / sizeof(helper->mem[0]); i++)
-		if (helper->mem[i].mem_arg == arg && helper->mem[i].writes)
+		if (helper->mem[i].mem_arg == arg)
 			return true;
-	return helper->fills_value && helper->value_arg == arg;
+	return helper->value_arg == arg;
 }
 
 static bool check_call(struct solving *s, const struct hone_state *state, uint32_t at)

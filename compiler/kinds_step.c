@@ -188,6 +188,7 @@ static uint64_t map_bytes(const struct hone_unit *unit, const struct hone_value 
 struct hone_memory hone_call_memory(const struct hone_code *code, const struct hone_value *reg,
 				    const struct hone_helper *helper, int arg)
 {
+	struct hone_memory memory = {.is_written = hone_helper_writes(helper, arg)};
 	const struct hone_value *map = &reg[helper->map_arg];
 
 	if (arg == helper->map_arg)
@@ -195,11 +196,9 @@ struct hone_memory hone_call_memory(const struct hone_code *code, const struct h
 	if (arg == helper->key_arg)
 		return (struct hone_memory){.bytes = map_bytes(code->unit, map, false)};
 	if (arg == helper->value_arg)
-		return (struct hone_memory){.bytes = map_bytes(code->unit, map, true),
-					    .is_written = helper->fills_value};
+		memory.bytes = map_bytes(code->unit, map, true);
 	for (size_t i = 0; i < sizeof(helper->mem) / sizeof(helper->mem[0]); i++) {
 		const struct hone_value *size = &reg[helper->mem[i].size_arg];
-		struct hone_memory memory = {.is_written = helper->mem[i].writes};
 
 		if (helper->mem[i].mem_arg != arg)
 			continue;
@@ -207,10 +206,8 @@ struct hone_memory hone_call_memory(const struct hone_code *code, const struct h
 			memory.bytes = helper->mem[i].size;
 		else if (size->kind == HONE_KIND_SCALAR && size->is_known && size->constant > 0)
 			memory.bytes = (uint64_t)size->constant;
-		return memory;
 	}
-	/* a pointer that the table does not speak of: anything may happen to what it points to */
-	return (struct hone_memory){.is_written = true};
+	return memory;
 }
 
 static void call_writes_stack(const struct hone_code *code, struct hone_state *state,

@@ -305,24 +305,6 @@ static void refuses_a_handle_with_an_offset(void **state)
 	assert_refused(&unit, HONE_NO_INSN, "instruction 0: a map handle with an offset");
 }
 
-static void helpers_say_what_they_touch(void **state)
-{
-	const struct hone_helper *helper = hone_helper(BPF_FUNC_map_update_elem);
-
-	(void)state;
-	assert_string_equal(helper->name, "map_update_elem");
-	assert_true(helper->writes_keys);
-	assert_int_equal(helper->key_arg, 2);
-	assert_int_equal(helper->value_arg, 3);
-	helper = hone_helper(BPF_FUNC_fib_lookup);
-	assert_int_equal(helper->mem[0].mem_arg, 2);
-	assert_int_equal(helper->mem[0].size_arg, 3);
-	assert_true(helper->mem[0].writes);
-	assert_true(hone_helper(BPF_FUNC_xdp_adjust_head)->changes_packet);
-	assert_null(hone_helper(BPF_FUNC_unspec));
-	assert_null(hone_helper(INT32_MAX));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -344,7 +326,6 @@ int main(void)
 		TEST(refuses_a_constant_that_is_cut_off),
 		TEST(refuses_a_jump_into_a_constant),
 		TEST(refuses_a_handle_with_an_offset),
-		TEST(helpers_say_what_they_touch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
