@@ -9,72 +9,38 @@
  * Verdict and bytes are compared per packet, maps after each batch. */
 #include "runtime/deploy/check.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "runtime/bpf/abi.h"
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
 #include "runtime/deploy/compare.h"
 #include "runtime/deploy/packets.h"
-#include "runtime/deploy/sandbox.h"
-#include "runtime/deploy/spy.h"
+#include "runtime/deploy/side.h"
 
 enum {
-	OUT_BYTES = 8192,
 	BROKEN_SHARE = 16,     /* one packet in so many is run with the guard broken */
 	CONTROL_PACKETS = 512, /* more in the control, to catch what differs only sometimes */
 	DEFAULT_BATCH = 1000,
 };
 
-/* What a program made of a packet. */
-struct outcome {
-	uint32_t verdict, size;
-	struct hone_spy_note redirect; /* the last one so far */
-	uint8_t bytes[OUT_BYTES];
-};
-
 struct check {
 	const struct hone_unit *unit;
+	const struct hone_image *image; /* NULL: a control, B runs the original too */
 	const struct hone_check_opts *opts;
 	uint32_t n_packets;
-	bool is_control;	     /* B runs the original too */
-	struct hone_unit spied_unit; /* without insns: nothing redirects */
-	struct hone_image spied_image;
-	const struct hone_spy_note *note_a, *note_b;
-	struct hone_maps a, b;
-	struct hone_sandbox sandbox;		   /* on b */
-	struct hone_loaded original_a, original_b; /* original_b: of a control */
+	struct hone_maps start; /* what every side's maps began with */
+	struct hone_side a, b;
+	struct hone_side cover; /* the original, marking blocks; unit NULL: nobody asks */
+	uint8_t *reached;	/* with cover: per block; a mapping of its table */
 	struct hone_compare *compare_ab;
 	struct hone_packets *packets;
 	struct hone_packet packet;
-	struct outcome of_a, of_b;
 	struct hone_check_result result;
 };
-
-static int run_packet(int prog_fd, const struct hone_packet *packet,
-		      const struct hone_spy_note *note, struct outcome *out)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->bytes, .data_size_in = packet->size,
-		    .data_out = out->bytes, .data_size_out = sizeof(out->bytes), .repeat = 1);
-
-	if (bpf_prog_test_run_opts(prog_fd, &opts))
-		return -errno;
-	out->verdict = opts.retval;
-	out->size = opts.data_size_out;
-	if (note)
-		out->redirect = *note;
-	return 0;
-}
-
-static bool is_same(const struct outcome *a, const struct outcome *b)
-{
-	return a->verdict == b->verdict && a->size == b->size &&
-	       memcmp(&a->redirect, &b->redirect, sizeof(a->redirect)) == 0 &&
-	       memcmp(a->bytes, b->bytes, a->size) == 0;
-}
 
 static void refuse(struct check *check, enum hone_reason reason)
 {
@@ -83,14 +49,9 @@ static void refuse(struct check *check, enum hone_reason reason)
 
 /* ---- the run ---- */
 
-static int candidate_fd(const struct check *check)
-{
-	return check->is_control ? check->original_b.fd : check->sandbox.image.fd;
-}
-
 static void describe_packet(struct check *check)
 {
-	const struct outcome *a = &check->of_a, *b = &check->of_b;
+	const struct hone_outcome *a = &check->a.outcome, *b = &check->b.outcome;
 	char *detail = check->result.detail;
 	int at = snprintf(detail, HONE_DETAIL_LEN,
 			  "packet of %u bytes: %u (%u bytes), image %u (%u): ", check->packet.size,
@@ -109,27 +70,50 @@ static void describe_packet(struct check *check)
 
 static void count_verdict(struct check *check)
 {
-	const uint32_t n = sizeof(check->result.n_verdicts) / sizeof(check->result.n_verdicts[0]);
-	uint32_t verdict = check->of_a.verdict;
+	uint32_t verdict = check->a.outcome.verdict, i = 0;
 
-	check->result.n_verdicts[verdict < n ? verdict : n - 1]++;
+	while (i + 1 < HONE_CHECK_VERDICTS && check->result.verdicts[i].n_packets > 0 &&
+	       check->result.verdicts[i].verdict != verdict)
+		i++;
+	check->result.verdicts[i].verdict = verdict;
+	check->result.verdicts[i].n_packets++;
 	check->result.n_packets++;
+}
+
+/* Packets that reach a new block are worth varying. */
+static int run_cover(struct check *check)
+{
+	uint32_t n_reached = 0;
+	int err;
+
+	if (!check->reached)
+		return 0;
+	err = hone_side_run(&check->cover, &check->packet);
+	for (uint32_t i = 0; i < check->result.n_blocks; i++)
+		n_reached += check->reached[i] != 0;
+	if (err || n_reached == check->result.n_reached)
+		return err;
+	check->result.n_reached = n_reached;
+	return hone_packets_keep(check->packets, &check->packet);
 }
 
 static int run_one(struct check *check)
 {
-	const struct hone_packet *packet = &check->packet;
 	int err;
 
 	hone_packets_next(check->packets, &check->packet);
-	err = run_packet(check->original_a.fd, packet, check->note_a, &check->of_a);
+	err = hone_side_run(&check->a, &check->packet);
 	if (!err)
-		err = run_packet(candidate_fd(check), packet, check->note_b, &check->of_b);
+		err = hone_side_run(&check->b, &check->packet);
+	if (!err)
+		err = run_cover(check);
 	if (err)
-		return hone_log_err(err, "%s: cannot run a packet of %u bytes", check->unit->name,
-				    packet->size);
-	count_verdict(check);
-	if (is_same(&check->of_a, &check->of_b))
+		return err;
+	if (check->a.outcome.err)
+		check->result.n_refused++;
+	else
+		count_verdict(check);
+	if (hone_outcome_is_same(&check->a.outcome, &check->b.outcome))
 		return 0;
 	describe_packet(check);
 	refuse(check, HONE_CHECK_MISMATCH);
@@ -141,7 +125,8 @@ static int compare_maps(struct check *check, bool all_cpus)
 	int equal;
 
 	if (all_cpus)
-		equal = hone_maps_equal(check->unit, &check->a, &check->b, check->result.detail);
+		equal = hone_maps_equal(check->unit, &check->a.maps, &check->b.maps,
+					check->result.detail);
 	else
 		equal = hone_compare_equal(check->compare_ab, check->result.detail);
 	if (equal < 0)
@@ -170,7 +155,7 @@ static int run_batches(struct check *check, uint32_t n_packets)
 static int expect_fallbacks(struct check *check, uint64_t expected)
 {
 	uint64_t n;
-	int err = hone_sandbox_count(&check->sandbox, HONE_COUNT_FALLBACK, &n);
+	int err = hone_sandbox_count(&check->b.sandbox, HONE_COUNT_FALLBACK, &n);
 
 	if (err || check->result.refused || n == expected)
 		return err;
@@ -183,8 +168,9 @@ static int expect_fallbacks(struct check *check, uint64_t expected)
 
 static int run_all(struct check *check)
 {
-	bool is_guarded = !check->is_control && !check->opts->is_unguarded;
+	bool is_guarded = check->image;
 	uint32_t n_broken = is_guarded ? check->n_packets / BROKEN_SHARE : 0;
+	uint64_t n_runs;
 	int err = run_batches(check, check->n_packets - n_broken);
 
 	if (err || check->result.refused || !is_guarded)
@@ -192,123 +178,96 @@ static int run_all(struct check *check)
 	err = expect_fallbacks(check, 0);
 	if (err || check->result.refused)
 		return err;
-	err = hone_sandbox_break_guard(&check->sandbox);
+	err = hone_sandbox_break_guard(&check->b.sandbox);
+	n_runs = check->b.n_runs;
 	if (!err)
 		err = run_batches(check, n_broken);
-	return err ? err : expect_fallbacks(check, n_broken);
+	return err ? err : expect_fallbacks(check, check->b.n_runs - n_runs);
 }
 
 /* ---- set-up ---- */
 
-/* B is a copy of A, so that the two are equal whatever happens to the unit's maps. */
-static int clone_maps(struct check *check, const struct hone_maps *maps)
+/* The table of a side that marks blocks is theirs. */
+static int open_cover(struct check *check, bool spies)
 {
-	int err = hone_maps_clone(check->unit, maps, &check->a, check->result.detail);
+	const struct hone_result *cover = check->opts->cover;
+	void *table;
+	int err;
 
-	if (!err)
-		err = hone_maps_clone(check->unit, &check->a, &check->b, check->result.detail);
-	return err;
-}
-
-static int add_notes(struct hone_maps *maps, const struct hone_spy_note **note)
-{
-	int fd = hone_spy_map(note);
-
-	if (fd < 0)
-		return fd;
-	maps->fd[maps->n++] = fd;
+	if (!cover || !check->image)
+		return 0;
+	err = hone_side_open(&check->cover, check->unit, &cover->image, &check->start, spies,
+			     check->result.detail);
+	if (err || check->cover.fd < 0)
+		return hone_log_err(err ? err : -EACCES, "%s: blocks cannot be counted: %s",
+				    check->unit->name, check->result.detail);
+	table = mmap(NULL, cover->image.table_bytes, PROT_READ, MAP_SHARED,
+		     check->cover.sandbox.table_fd, 0);
+	if (table == MAP_FAILED)
+		return hone_log_err(-errno, "%s: table of blocks", check->unit->name);
+	check->reached = (uint8_t *)table + cover->cover_offset;
+	check->result.n_blocks = cover->n_blocks;
 	return 0;
 }
 
-/* From here on the programs are copies that note where they redirect to. */
-static int spy(struct check *check, const struct hone_image *image)
+/* Every side's maps are copies of `start`, so that they are equal whatever happens to the
+ * unit's. */
+static int open_sides(struct check *check, const struct hone_maps *maps)
 {
-	int err = hone_spy_unit(check->unit, &check->spied_unit);
+	bool spies = hone_spy_is_needed(check->unit);
+	char *detail = check->result.detail;
+	int err = hone_maps_clone(check->unit, maps, &check->start, detail);
 
-	if (!err && !check->is_control)
-		err = hone_spy_image(check->unit, image, &check->spied_image);
 	if (!err)
-		err = add_notes(&check->a, &check->note_a);
+		err = hone_side_open(&check->a, check->unit, NULL, &check->start, spies, detail);
 	if (!err)
-		err = add_notes(&check->b, &check->note_b);
-	return err;
-}
-
-static int load_candidate(struct check *check, const struct hone_unit *unit,
-			  const struct hone_image *image, char *log)
-{
-	int err;
-
-	if (check->is_control)
-		return hone_load_original(unit, &check->b, &check->original_b, log);
-	err = hone_sandbox_open(unit, &check->b, image, &check->sandbox, log);
-	if (!err && check->sandbox.image.fd < 0)
+		err = hone_side_open(&check->b, check->unit, check->image, &check->start, spies,
+				     detail);
+	if (!err && check->b.fd < 0)
 		refuse(check, HONE_CHECK_VERIFIER);
-	return err;
-}
-
-static int load_programs(struct check *check, const struct hone_image *image)
-{
-	bool is_spied = hone_spy_is_needed(check->unit);
-	const struct hone_unit *unit = is_spied ? &check->spied_unit : check->unit;
-	char *log = check->result.detail;
-	int err = is_spied ? spy(check, image) : 0;
-
-	if (!err)
-		err = load_candidate(check, unit, is_spied ? &check->spied_image : image, log);
 	if (err || check->result.refused)
 		return err;
-	err = hone_load_original(unit, &check->a, &check->original_a, log);
-	if (!err)
-		err = hone_compare_new(check->unit, &check->a, &check->b, &check->compare_ab);
-	return err;
+	err = hone_compare_new(check->unit, &check->a.maps, &check->b.maps, &check->compare_ab);
+	return err ? err : open_cover(check, spies);
 }
 
-static int read_table(const struct check *check)
+static int check_on_one_cpu(struct check *check, const struct hone_maps *maps)
 {
-	__u32 zero = 0;
-
-	if (!check->opts->table || check->is_control)
-		return 0;
-	return bpf_map_lookup_elem(check->sandbox.table_fd, &zero, check->opts->table) ? -errno : 0;
-}
-
-static int check_on_one_cpu(struct check *check, const struct hone_maps *maps,
-			    const struct hone_image *image)
-{
-	int err = clone_maps(check, maps);
+	int err = open_sides(check, maps);
 
 	if (err == -ENOTSUP) {
 		refuse(check, HONE_CHECK_NOT_CLONED);
 		return 0;
 	}
 	if (err)
-		return hone_log_err(err, "%s: cannot copy the maps: %s", check->unit->name,
+		return hone_log_err(err, "%s: differential run: %s", check->unit->name,
 				    check->result.detail);
-	err = hone_packets_new(check->unit, &check->a, check->opts->seed, &check->packets);
-	if (!err)
-		err = load_programs(check, image);
-	if (err || check->result.refused)
-		return err;
-	err = run_all(check);
-	return err ? err : read_table(check);
+	if (check->result.refused)
+		return 0;
+	err = hone_packets_new(check->unit, &check->start, check->opts->seed, &check->packets);
+	return err ? err : run_all(check);
+}
+
+static void hand_over(const struct check *check, struct hone_check_result *out)
+{
+	for (uint32_t i = 0; check->opts->reached && i < check->result.n_blocks; i++)
+		check->opts->reached[i] |= check->reached[i] != 0;
+	*out = check->result;
+	if (!out->refused)
+		out->detail[0] = '\0';
 }
 
 static void check_free(struct check *check)
 {
+	if (check->reached)
+		munmap(check->reached - check->opts->cover->cover_offset,
+		       check->opts->cover->image.table_bytes);
 	hone_packets_free(&check->packets);
 	hone_compare_free(&check->compare_ab);
-	hone_sandbox_close(&check->sandbox);
-	if (check->original_a.fd >= 0)
-		close(check->original_a.fd);
-	if (check->original_b.fd >= 0)
-		close(check->original_b.fd);
-	hone_maps_close(&check->a);
-	hone_maps_close(&check->b);
-	hone_spy_unmap(check->note_a);
-	hone_spy_unmap(check->note_b);
-	hone_spy_unit_free(&check->spied_unit);
-	hone_spy_image_free(&check->spied_image);
+	hone_side_close(&check->a);
+	hone_side_close(&check->b);
+	hone_side_close(&check->cover);
+	hone_maps_close(&check->start);
 	free(check);
 }
 
@@ -324,23 +283,26 @@ static int check_once(const struct hone_unit *unit, const struct hone_maps *maps
 	if (!check)
 		return -ENOMEM;
 	check->unit = unit;
+	check->image = image;
 	check->opts = opts;
 	check->n_packets = n_packets;
-	check->is_control = !image;
-	check->sandbox = (struct hone_sandbox)HONE_SANDBOX_EMPTY;
-	check->original_a.fd = check->original_b.fd = -1;
 	err = hone_cpu_pin(&was);
 	if (!err) {
-		err = check_on_one_cpu(check, maps, image);
+		err = check_on_one_cpu(check, maps);
 		hone_cpu_unpin(&was);
 	}
-	if (!err) {
-		if (!check->result.refused)
-			check->result.detail[0] = '\0';
-		*out = check->result;
-	}
+	if (!err)
+		hand_over(check, out);
 	check_free(check);
 	return err;
+}
+
+uint32_t hone_check_count(const struct hone_check_result *result, uint32_t verdict)
+{
+	for (uint32_t i = 0; i < HONE_CHECK_VERDICTS; i++)
+		if (result->verdicts[i].n_packets > 0 && result->verdicts[i].verdict == verdict)
+			return result->verdicts[i].n_packets;
+	return 0;
 }
 
 int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
@@ -348,8 +310,14 @@ int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 		     struct hone_check_result *out)
 {
 	struct hone_check_result result, control;
-	int err = check_once(unit, maps, image, opts, opts->n_packets, &result);
+	int err = 0;
 
+	if (!hone_outcome_is_possible(unit->prog_type)) {
+		*out = (struct hone_check_result){.refused = HONE_NO_TEST_RUN};
+		snprintf(out->detail, HONE_DETAIL_LEN, "program type %u", unit->prog_type);
+		return 0;
+	}
+	err = check_once(unit, maps, image, opts, opts->n_packets, &result);
 	if (!err && result.refused == HONE_CHECK_MISMATCH) {
 		err = check_once(unit, maps, NULL, opts, result.n_packets + CONTROL_PACKETS,
 				 &control);

@@ -8,28 +8,40 @@
 #include "compiler/facts.h"
 #include "runtime/live/maps.h"
 
+enum { HONE_CHECK_VERDICTS = 16 };
+
 struct hone_check_opts {
 	uint32_t n_packets;
 	uint32_t batch; /* maps are compared after each batch of so many packets */
 	uint64_t seed;
-	bool is_unguarded; /* an image without guard (HONE_REQUEST_COVER) */
-	uint8_t *table;	   /* image->table_bytes, filled with the table as it is afterwards; may be
-			      NULL */
+	const struct hone_result *cover; /* what honec made of the unit by HONE_REQUEST_COVER: its
+					    blocks are counted; NULL: no */
+	uint8_t *reached; /* with cover: one byte per block, set where it is entered; may be NULL */
 };
 
 struct hone_check_result {
 	enum hone_reason refused;     /* HONE_REWRITTEN: equal */
 	char detail[HONE_DETAIL_LEN]; /* packet in hex, or map, key and values */
 	uint32_t n_packets;
-	uint32_t n_verdicts[8]; /* XDP action → packets; last: others */
+	uint32_t n_refused; /* packets that the kernel does not take for this program type */
+	struct hone_check_verdict {
+		uint32_t verdict, n_packets;
+	} verdicts[HONE_CHECK_VERDICTS]; /* in order of first sight; the last: and all others */
+	uint32_t n_blocks, n_reached;	 /* with cover */
 };
 
+/* Packets with this verdict of the original. */
+uint32_t hone_check_count(const struct hone_check_result *result, uint32_t verdict);
+
 /* hone_check_image() - unit against image.
+ *
+ * Program types: XDP and those with a __sk_buff; others are refused with NO_TEST_RUN.
  *
  * maps: the unit's own, read and not changed; borrowed. They must still be what the image was
  *       built for: after a difference the caller asks the epochs first. Packets: random bytes,
  *       header-aware mutations, addresses and ports out of the maps' keys (and their
- *       neighbours), all lengths from 14 to 1514 (packets.h). Most are run with the guard
+ *       neighbours), all lengths from 14 to 1514 (packets.h), with cover also
+ *       variations of packets that reached a new block. Most are run with the guard
  *       valid, when the image may pass none on; the last ones with it broken, when it must pass
  *       on all.
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* packets: what a differential run sends: random bytes, valid and broken headers of every layer,
- * cut at every length, and the keys of the unit's maps with their neighbours where a program
- * would look for them. Deterministic from the seed and the maps. */
+ * cut at every length, the keys of the unit's maps with their neighbours where a program would look
+ * for them, what the program compares packets with, and variations of packets that somebody found
+ * worth keeping. Deterministic from the seed, the unit, the maps and what is kept. */
 #ifndef HONE_PACKETS_H
 #define HONE_PACKETS_H
 
@@ -14,8 +15,16 @@ enum {
 	HONE_PACKET_ROOM = 2048, /* headers may be written past the end that is then cut off */
 };
 
+/* Fields of __sk_buff that a packet may come with. XDP has none. */
+struct hone_packet_context {
+	uint32_t mark, priority;
+	uint32_t cb[5];
+};
+
 struct hone_packet {
 	uint32_t size;
+	bool takes_context;
+	struct hone_packet_context context;
 	uint8_t bytes[HONE_PACKET_ROOM];
 };
 
@@ -33,5 +42,8 @@ void hone_packets_free(struct hone_packets **packets);
 /* hone_packets_next() - the next packet. Any 2 * 1501 in a row have every length from
  * HONE_PACKET_MIN to HONE_PACKET_MAX; the keys take turns. */
 void hone_packets_next(struct hone_packets *packets, struct hone_packet *out);
+
+/* hone_packets_keep() - this packet is worth varying. Returns 0 or -ENOMEM. */
+int hone_packets_keep(struct hone_packets *packets, const struct hone_packet *packet);
 
 #endif

@@ -18,9 +18,8 @@
 #include "runtime/deploy/load_program.h"
 
 enum {
-	REDIRECT_INSNS = 12,	 /* of note_redirect() */
-	REDIRECT_MAP_INSNS = 12, /* of note_redirect_map(), and for each map: */
-	PER_MAP_INSNS = 4,
+	SPY_INSNS = 12,	   /* of each function at most, but for */
+	PER_MAP_INSNS = 4, /* each map that redirects can name */
 	NO_MAP = -1,
 };
 
@@ -65,18 +64,21 @@ static void put_store(struct writer *writer, size_t offset, uint8_t reg)
 			 .src_reg = reg & 0xfU, .off = (int16_t)offset));
 }
 
-/* Notes target, flags and r4 (the map), then does what was asked for. r0, r5 are free. */
-static void put_note_and_call(struct writer *writer, uint32_t notes_map, uint8_t target,
-			      uint8_t flags, int32_t helper)
+/* Notes target, flags and r0 (the map). r5 is free. */
+static void put_note(struct writer *writer, uint32_t notes_map, uint8_t target, uint8_t flags)
 {
 	put_map(writer, BPF_REG_5, notes_map, true);
 	put_store(writer, offsetof(struct hone_spy_note, target), target);
 	put_store(writer, offsetof(struct hone_spy_note, flags), flags);
-	put_store(writer, offsetof(struct hone_spy_note, map), BPF_REG_4);
+	put_store(writer, offsetof(struct hone_spy_note, map), BPF_REG_0);
 	put(writer, INSN(.code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_0,
 			 .src_reg = BPF_REG_5, .off = offsetof(struct hone_spy_note, n_calls)));
 	put(writer, INSN(.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_0, .imm = 1));
 	put_store(writer, offsetof(struct hone_spy_note, n_calls), BPF_REG_0);
+}
+
+static void put_call_and_exit(struct writer *writer, int32_t helper)
+{
 	put(writer, INSN(.code = BPF_JMP | BPF_CALL, .imm = helper));
 	put(writer, INSN(.code = BPF_JMP | BPF_EXIT));
 }
@@ -87,32 +89,62 @@ static bool is_redirect_target(const struct hone_map *map)
 	       map->type == BPF_MAP_TYPE_CPUMAP || map->type == BPF_MAP_TYPE_XSKMAP;
 }
 
-/* (ifindex, flags) */
-static void put_redirect(struct writer *writer, const struct hone_unit *unit)
+static void put_interface(struct writer *writer, const struct hone_unit *unit, uint8_t target,
+			  uint8_t flags)
 {
-	put_move(writer, BPF_REG_4, NO_MAP);
-	put_note_and_call(writer, unit->n_maps, BPF_REG_1, BPF_REG_2, BPF_FUNC_redirect);
+	put_move(writer, BPF_REG_0, NO_MAP);
+	put_note(writer, unit->n_maps, target, flags);
 }
 
-/* (map, key, flags) */
-static void put_redirect_map(struct writer *writer, const struct hone_unit *unit)
+/* bpf_redirect(ifindex, flags); so is bpf_redirect_peer() */
+static void put_redirect(struct writer *writer, const struct hone_unit *unit, int32_t helper)
 {
-	put_move(writer, BPF_REG_4, NO_MAP);
+	put_interface(writer, unit, BPF_REG_1, BPF_REG_2);
+	put_call_and_exit(writer, helper);
+}
+
+/* bpf_redirect_neigh(ifindex, params, size, flags) */
+static void put_redirect_neigh(struct writer *writer, const struct hone_unit *unit, int32_t helper)
+{
+	put_interface(writer, unit, BPF_REG_1, BPF_REG_4);
+	put_call_and_exit(writer, helper);
+}
+
+/* bpf_clone_redirect(skb, ifindex, flags) would send the packet: nothing but the note is made. */
+static void put_clone_redirect(struct writer *writer, const struct hone_unit *unit, int32_t helper)
+{
+	(void)helper;
+	put_interface(writer, unit, BPF_REG_2, BPF_REG_3);
+	put_move(writer, BPF_REG_0, 0);
+	put(writer, INSN(.code = BPF_JMP | BPF_EXIT));
+}
+
+/* bpf_redirect_map(map, key, flags) */
+static void put_redirect_map(struct writer *writer, const struct hone_unit *unit, int32_t helper)
+{
+	put_move(writer, BPF_REG_0, NO_MAP);
 	for (uint32_t i = 0; i < unit->n_maps; i++) {
 		if (!is_redirect_target(&unit->maps[i]))
 			continue;
 		put_map(writer, BPF_REG_5, i, false);
 		put(writer, INSN(.code = BPF_JMP | BPF_JNE | BPF_X, .dst_reg = BPF_REG_1,
 				 .src_reg = BPF_REG_5, .off = 1));
-		put_move(writer, BPF_REG_4, (int32_t)i);
+		put_move(writer, BPF_REG_0, (int32_t)i);
 	}
-	put_note_and_call(writer, unit->n_maps, BPF_REG_2, BPF_REG_3, BPF_FUNC_redirect_map);
+	put_note(writer, unit->n_maps, BPF_REG_2, BPF_REG_3);
+	put_call_and_exit(writer, helper);
 }
 
 static const struct {
 	int32_t helper;
-	void (*put)(struct writer *writer, const struct hone_unit *unit);
-} spies[] = {{BPF_FUNC_redirect, put_redirect}, {BPF_FUNC_redirect_map, put_redirect_map}};
+	void (*put)(struct writer *writer, const struct hone_unit *unit, int32_t helper);
+} spies[] = {
+	{BPF_FUNC_redirect, put_redirect},
+	{BPF_FUNC_redirect_map, put_redirect_map},
+	{BPF_FUNC_redirect_peer, put_redirect},
+	{BPF_FUNC_redirect_neigh, put_redirect_neigh},
+	{BPF_FUNC_clone_redirect, put_clone_redirect},
+};
 
 enum { N_SPIES = sizeof(spies) / sizeof(spies[0]) };
 
@@ -140,7 +172,7 @@ static void rewrite(struct writer *writer, const struct hone_unit *unit)
 
 		if (at == n)
 			continue;
-		spies[i].put(writer, unit);
+		spies[i].put(writer, unit, spies[i].helper);
 		for (; at < n; at = find_call(writer->insns, at + 1, n, spies[i].helper)) {
 			writer->insns[at].src_reg = BPF_PSEUDO_CALL;
 			writer->insns[at].imm = (int32_t)(function - at - 1);
@@ -150,7 +182,7 @@ static void rewrite(struct writer *writer, const struct hone_unit *unit)
 
 static uint32_t max_added(const struct hone_unit *unit)
 {
-	return REDIRECT_INSNS + REDIRECT_MAP_INSNS + PER_MAP_INSNS * unit->n_maps;
+	return N_SPIES * SPY_INSNS + PER_MAP_INSNS * unit->n_maps;
 }
 
 bool hone_spy_is_needed(const struct hone_unit *unit)
@@ -186,7 +218,7 @@ int hone_spy_image(const struct hone_unit *unit, const struct hone_image *image,
 	struct writer writer = {.n = image->n_insns, .n_relocs = image->n_relocs};
 
 	writer.insns = calloc(image->n_insns + max_added(unit), sizeof(*writer.insns));
-	writer.relocs = calloc(image->n_relocs + unit->n_maps + 2, sizeof(*writer.relocs));
+	writer.relocs = calloc(image->n_relocs + unit->n_maps + N_SPIES, sizeof(*writer.relocs));
 	if (!writer.insns || !writer.relocs) {
 		free(writer.insns);
 		free(writer.relocs);

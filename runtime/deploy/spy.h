@@ -2,8 +2,9 @@
 /* spy: copies of programs that write down where they redirect packets to.
  *
  * BPF_PROG_TEST_RUN tells that a packet is redirected, not where to. So in both programs of a
- * check each call of bpf_redirect() or bpf_redirect_map() becomes a call of a small function at
- * the end, which notes its arguments in a map and then does the same. */
+ * check each call of bpf_redirect() and its kin becomes a call of a small function at the end,
+ * which notes its arguments in a map and then does the same. But for bpf_clone_redirect(): that
+ * would send a packet even in a test run, so it is only noted, and succeeds. */
 #ifndef HONE_SPY_H
 #define HONE_SPY_H
 

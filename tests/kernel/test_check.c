@@ -139,9 +139,9 @@ static void equal_program_passes(void **state)
 	assert_string_equal(result.detail, "");
 	assert_int_equal(result.refused, HONE_REWRITTEN);
 	assert_int_equal(result.n_packets, N_PACKETS);
-	assert_true(result.n_verdicts[XDP_ABORTED] > N_PACKETS / 100);
-	assert_true(result.n_verdicts[XDP_DROP] > N_PACKETS / 100); /* keys of `blocked` */
-	assert_true(result.n_verdicts[XDP_PASS] > N_PACKETS / 4);
+	assert_true(hone_check_count(&result, XDP_ABORTED) > N_PACKETS / 100);
+	assert_true(hone_check_count(&result, XDP_DROP) > N_PACKETS / 100); /* keys of `blocked` */
+	assert_true(hone_check_count(&result, XDP_PASS) > N_PACKETS / 4);
 }
 
 static void sees_a_wrong_verdict(void **state)
@@ -300,7 +300,7 @@ static void equal_redirects_pass(void **state)
 	(void)state;
 	assert_string_equal(result.detail, "");
 	assert_int_equal(result.refused, HONE_REWRITTEN);
-	assert_int_equal(result.n_verdicts[XDP_REDIRECT], N_PACKETS);
+	assert_int_equal(hone_check_count(&result, XDP_REDIRECT), N_PACKETS);
 }
 
 static void sees_a_redirect_to_another_key(void **state)

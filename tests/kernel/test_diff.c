@@ -68,56 +68,39 @@ static void print_verdicts(const char *variant, const struct rules *rules,
 		n_folded += result->sites[i].action[0] != '\0';
 	print_message("%s, %s: %u packets equal (aborted %u, drop %u, pass %u); "
 		      "%u of %u sites, %u -> %u instructions\n",
-		      variant, rules->name, check->n_packets, check->n_verdicts[0],
-		      check->n_verdicts[1], check->n_verdicts[2], n_folded, result->n_sites,
-		      n_insns, result->image.n_insns);
+		      variant, rules->name, check->n_packets, hone_check_count(check, XDP_ABORTED),
+		      hone_check_count(check, XDP_DROP), hone_check_count(check, XDP_PASS),
+		      n_folded, result->n_sites, n_insns, result->image.n_insns);
 }
 
-static void compare(struct object_unit *filter, const char *variant, const struct rules *rules)
+/* Returns how many blocks the original has; `reached` is added to. */
+static uint32_t compare(struct object_unit *filter, const char *variant, const struct rules *rules,
+			uint8_t *reached, uint32_t *insns)
 {
-	const struct hone_check_opts opts = {
-		.n_packets = n_packets(variant), .batch = BATCH, .seed = SEED};
 	struct hone_check_result check = {0};
-	struct hone_result result = {0};
+	struct hone_result result = {0}, cover = {0};
+	const struct hone_check_opts opts = {.n_packets = n_packets(variant),
+					     .batch = BATCH,
+					     .seed = SEED,
+					     .cover = &cover,
+					     .reached = reached};
+	uint32_t n_blocks;
 
 	assert_int_equal(specialize(filter, 2, &result), 0);
 	if (result.refused)
 		fail_msg("%s: %s: %s", variant, hone_reason_id(result.refused), result.detail);
+	assert_int_equal(specialize_cover(filter, &cover), 0);
+	assert_int_equal(cover.refused, HONE_REWRITTEN);
+	assert_true(cover.n_blocks <= BLOCKS_MAX);
 	assert_int_equal(
 		hone_check_image(&filter->unit, &filter->maps, &result.image, &opts, &check), 0);
 	if (check.refused)
 		fail_msg("%s, %s: %s: %s", variant, rules->name, hone_reason_id(check.refused),
 			 check.detail);
 	print_verdicts(variant, rules, &check, &result, filter->unit.n_insns);
-	hone_result_free(&result);
-}
-
-/* The same packets through the original that marks the blocks it enters. */
-static uint32_t mark_blocks(struct object_unit *filter, const char *variant, uint8_t *reached,
-			    uint32_t *insns)
-{
-	struct hone_check_opts opts = {.n_packets = n_packets(variant),
-				       .batch = BATCH,
-				       .seed = SEED,
-				       .is_unguarded = true};
-	struct hone_check_result check = {0};
-	struct hone_result cover = {0};
-	uint32_t n_blocks;
-
-	assert_int_equal(specialize_cover(filter, &cover), 0);
-	assert_int_equal(cover.refused, HONE_REWRITTEN);
-	assert_true(cover.n_blocks <= BLOCKS_MAX);
-	opts.table = calloc(1, cover.image.table_bytes);
-	assert_non_null(opts.table);
-	assert_int_equal(
-		hone_check_image(&filter->unit, &filter->maps, &cover.image, &opts, &check), 0);
-	assert_int_equal(check.refused, HONE_REWRITTEN);
-	for (uint32_t i = 0; i < cover.n_blocks; i++) {
-		reached[i] |= opts.table[cover.cover_offset + i];
-		insns[i] = cover.block_insns[i];
-	}
+	memcpy(insns, cover.block_insns, cover.n_blocks * sizeof(*insns));
 	n_blocks = cover.n_blocks;
-	free(opts.table);
+	hone_result_free(&result);
 	hone_result_free(&cover);
 	return n_blocks;
 }
@@ -135,8 +118,7 @@ static void image_is_equal_and_blocks_are_reached(void **state)
 	assert_int_equal(object_unit_open(path, NULL, &filter), 0);
 	for (size_t i = 0; i < sizeof(rule_sets) / sizeof(rule_sets[0]); i++) {
 		add_rules(&filter, rule_sets[i].n);
-		compare(&filter, variant, &rule_sets[i]);
-		n_blocks = mark_blocks(&filter, variant, reached, insns);
+		n_blocks = compare(&filter, variant, &rule_sets[i], reached, insns);
 	}
 	for (uint32_t i = 0; i < n_blocks; i++) {
 		n_reached += reached[i];

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/* side: see the header. Attaches and pins nothing: all goes with the descriptors. */
+#include "runtime/deploy/side.h"
+
+#include <errno.h>
+
+#include "runtime/common/cleanup.h"
+#include "runtime/common/log.h"
+
+static int open_spied(struct hone_side *side, const struct hone_image *image)
+{
+	int err = hone_spy_unit(side->unit, &side->spied_unit);
+	int fd;
+
+	if (!err && image)
+		err = hone_spy_image(side->unit, image, &side->spied_image);
+	if (err)
+		return err;
+	fd = hone_spy_map(&side->note);
+	if (fd < 0)
+		return fd;
+	side->maps.fd[side->maps.n++] = fd;
+	return 0;
+}
+
+static int load(struct hone_side *side, const struct hone_unit *unit,
+		const struct hone_image *image, char *log)
+{
+	int err;
+
+	if (image) {
+		err = hone_sandbox_open(unit, &side->maps, image, &side->sandbox, log);
+		side->fd = side->sandbox.image.fd;
+		return err;
+	}
+	err = hone_load_original(unit, &side->maps, &side->original, log);
+	if (err)
+		return hone_log_err(err, "%s: a copy cannot be loaded: %s", unit->name, log);
+	side->fd = side->original.fd;
+	return 0;
+}
+
+int hone_side_open(struct hone_side *side, const struct hone_unit *unit,
+		   const struct hone_image *image, const struct hone_maps *maps, bool spies,
+		   char *detail)
+{
+	int err;
+
+	*side = (struct hone_side){
+		.unit = unit, .sandbox = HONE_SANDBOX_EMPTY, .original = {.fd = -1}, .fd = -1};
+	err = hone_maps_clone(unit, maps, &side->maps, detail);
+	if (err)
+		return err;
+	if (!spies)
+		return load(side, unit, image, detail);
+	err = open_spied(side, image);
+	if (err)
+		return err;
+	return load(side, &side->spied_unit, image ? &side->spied_image : NULL, detail);
+}
+
+void hone_side_close(struct hone_side *side)
+{
+	if (!side->unit)
+		return;
+	hone_sandbox_close(&side->sandbox);
+	if (side->original.fd >= 0)
+		close(side->original.fd);
+	hone_maps_close(&side->maps);
+	hone_spy_unmap(side->note);
+	hone_spy_unit_free(&side->spied_unit);
+	hone_spy_image_free(&side->spied_image);
+	side->unit = NULL;
+}
+
+int hone_side_run(struct hone_side *side, const struct hone_packet *packet)
+{
+	int err = hone_outcome_run(side->fd, side->unit->prog_type, packet, side->note,
+				   &side->outcome);
+
+	side->n_runs += !err && !side->outcome.err;
+	if (err)
+		return hone_log_err(err, "%s: cannot run a packet of %u bytes", side->unit->name,
+				    packet->size);
+	return 0;
+}
