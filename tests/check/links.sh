@@ -8,7 +8,7 @@ build=${1:?usage: links.sh BUILD}
 
 may_link_llvm() {
 	case "$1" in
-	compiler/honec | tests/bench/filter_path | tests/golden/* | tests/unit/* | tests/kernel/* | tests/fuzz/*) return 0 ;;
+	compiler/honec | tests/bench/filter_path | tests/bench/roundtrip | tests/golden/* | tests/unit/* | tests/kernel/* | tests/fuzz/*) return 0 ;;
 	*) return 1 ;;
 	esac
 }

@@ -86,27 +86,68 @@ static int read_func_info(struct object_unit *out)
 	return 0;
 }
 
-static int describe_object(struct bpf_program *program, struct object_unit *out)
+/* bpf_program__flags() does not tell what libbpf adds when it loads. */
+static uint32_t flags_of(const struct bpf_program *program)
 {
-	int fds[HONE_MAPS_MAX];
-	uint32_t n_fds = 0;
+	bool has_frags = strncmp(bpf_program__section_name(program), "xdp.frags", 9) == 0;
+
+	return bpf_program__flags(program) | (has_frags ? BPF_F_XDP_HAS_FRAGS : 0);
+}
+
+struct map_fds {
+	int fd[HONE_MAPS_MAX];
+	uint32_t n;
+};
+
+/* The object's maps that the program holds, as fds of the object. */
+static int find_maps(const struct bpf_object *object, int prog_fd, struct map_fds *out)
+{
+	__u32 ids[HONE_MAPS_MAX];
+	struct bpf_prog_info info = {.nr_map_ids = HONE_MAPS_MAX, .map_ids = (uintptr_t)ids};
+	__u32 size = sizeof(info);
 	struct bpf_map *map;
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &size))
+		return -errno;
+	out->n = 0;
+	bpf_object__for_each_map(map, object)
+	{
+		struct hone_map described;
+
+		if (bpf_map__fd(map) < 0 || hone_map_describe(bpf_map__fd(map), &described))
+			continue;
+		for (uint32_t i = 0; i < info.nr_map_ids && i < HONE_MAPS_MAX; i++)
+			if (ids[i] == described.id)
+				out->fd[out->n++] = bpf_map__fd(map);
+	}
+	return 0;
+}
+
+int object_unit_of(const struct bpf_object *object, const struct bpf_program *program,
+		   struct object_unit *out)
+{
+	struct map_fds maps;
 	int err;
 
-	bpf_object__for_each_map(map, out->object)
-	{
-		if (n_fds < HONE_MAPS_MAX && bpf_map__fd(map) >= 0)
-			fds[n_fds++] = bpf_map__fd(map);
-	}
-	out->prog_fd = bpf_program__fd(program);
+	*out = (struct object_unit){.prog_fd = bpf_program__fd(program)};
 	out->unit.expected_attach_type = (uint32_t)bpf_program__expected_attach_type(program);
-	out->unit.prog_flags = bpf_program__flags(program);
+	out->unit.prog_flags = flags_of(program);
 	strcpy(out->unit.license, "GPL");
 	err = read_func_info(out);
+	err = err ? err : find_maps(object, out->prog_fd, &maps);
 	if (err)
 		return err;
 	return object_unit_describe(bpf_program__insns(program), bpf_program__insn_cnt(program),
-				    fds, n_fds, out);
+				    maps.fd, maps.n, out);
+}
+
+static int describe_owned(struct bpf_object *object, const struct bpf_program *program,
+			  struct object_unit *out)
+{
+	int err = object_unit_of(object, program, out);
+
+	out->object = object;
+	return err;
 }
 
 int object_unit_open(const char *path, const char *prog_name, struct object_unit *out)
@@ -126,7 +167,7 @@ int object_unit_open(const char *path, const char *prog_name, struct object_unit
 		bpf_program__set_autoload(other, other == program);
 	err = program ? bpf_object__load(out->object) : -ENOENT;
 	if (!err)
-		err = describe_object(program, out);
+		err = describe_owned(out->object, program, out);
 	if (err)
 		object_unit_close(out);
 	return err;

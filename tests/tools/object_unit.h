@@ -10,7 +10,7 @@
 #include "runtime/live/maps.h"
 
 struct object_unit {
-	struct bpf_object *object;
+	struct bpf_object *object; /* owned; NULL: the caller's */
 	struct hone_unit unit;
 	struct hone_maps maps;
 	int prog_fd; /* of the object */
@@ -19,6 +19,11 @@ struct object_unit {
 /* Loads path, takes the program (NULL: the first). Pins nothing. Returns 0 or -errno. */
 int object_unit_open(const char *path, const char *prog_name, struct object_unit *out);
 void object_unit_close(struct object_unit *unit);
+
+/* Makes a unit of a program whose object is loaded; its maps are those that the program holds.
+ * The object stays the caller's and must outlive it. Returns 0 or -errno; close in any case. */
+int object_unit_of(const struct bpf_object *object, const struct bpf_program *program,
+		   struct object_unit *out);
 
 /* Makes a unit of instructions whose map loads hold fds (of fds[0..n_fds)). Copies them. */
 int object_unit_describe(const struct bpf_insn *insns, size_t n_insns, const int *fds,
