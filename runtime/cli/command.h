@@ -97,6 +97,11 @@ void hone_show(const struct hone_cli *cli, const json_t *json);
 /* Message on stderr, with -j the same as JSON on stdout; returns code. */
 __attribute__((format(printf, 3, 4))) enum hone_exit
 hone_fail(const struct hone_cli *cli, enum hone_exit code, const char *format, ...);
+/* The same with a row of reasons.def. */
+__attribute__((format(printf, 4, 5))) enum hone_exit hone_fail_reason(const struct hone_cli *cli,
+								      enum hone_exit code,
+								      enum hone_reason reason,
+								      const char *format, ...);
 /* The same for an error reply of the daemon. */
 enum hone_exit hone_fail_reply(const struct hone_cli *cli, const json_t *error);
 /* One unit of `status -j` for people. */

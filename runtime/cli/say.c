@@ -34,17 +34,36 @@ enum hone_exit hone_fail_reply(const struct hone_cli *cli, const json_t *reply)
 	return (enum hone_exit)json_integer_value(json_object_get(error, "exit"));
 }
 
-enum hone_exit hone_fail(const struct hone_cli *cli, enum hone_exit code, const char *format, ...)
+static enum hone_exit fail_with(const struct hone_cli *cli, enum hone_exit code,
+				enum hone_reason reason, const char *format, va_list args)
 {
 	_cleanup_json_ json_t *reply = NULL;
-	char message[400];
+	char message[500];
+
+	vsnprintf(message, sizeof(message), format, args);
+	reply = hone_error(code, reason, "%s", message);
+	hone_fail_reply(cli, reply);
+	return code;
+}
+
+enum hone_exit hone_fail(const struct hone_cli *cli, enum hone_exit code, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	code = fail_with(cli, code, HONE_REWRITTEN, format, args);
 	va_end(args);
-	reply = hone_error(code, HONE_REWRITTEN, "%s", message);
-	hone_fail_reply(cli, reply);
+	return code;
+}
+
+enum hone_exit hone_fail_reason(const struct hone_cli *cli, enum hone_exit code,
+				enum hone_reason reason, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	code = fail_with(cli, code, reason, format, args);
+	va_end(args);
 	return code;
 }
 

@@ -128,6 +128,23 @@ static int open_unit(struct hone_daemon *daemon, const struct hone_target *targe
 	return 0;
 }
 
+/* Whoever sent it compared it as well, but it is the daemon that relies on it. */
+int hone_daemon_learn(struct hone_daemon *daemon, const struct hone_target *target,
+		      struct hone_unit *unit, json_t **error)
+{
+	char detail[HONE_DETAIL_LEN] = "another program runs by now";
+	int err = unit->prog_id == target->prog_id ? hone_unit_verify(unit, detail) : -EBADMSG;
+
+	if (err) {
+		hone_unit_free(unit);
+		return refuse(error, err, HONE_NO_OBJECT_DIFFERS, target->ifname, detail);
+	}
+	hone_log_info("%s: program %u (%s): known from its object", target->ifname, unit->prog_id,
+		      unit->name);
+	err = hone_programs_learn(daemon->programs, unit);
+	return err ? refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err)) : 0;
+}
+
 int hone_daemon_attach(struct hone_daemon *daemon, const struct hone_target *target,
 		       unsigned int level, struct hone_session **out, json_t **error)
 {

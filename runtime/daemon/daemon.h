@@ -69,6 +69,11 @@ void hone_daemon_close(struct hone_daemon *daemon);
 int hone_daemon_attach(struct hone_daemon *daemon, const struct hone_target *target,
 		       unsigned int level, struct hone_session **out, json_t **error);
 
+/* hone_daemon_learn() - what target runs, from elsewhere than a capture. Takes over unit.
+ * Returns 0, or -errno with *error an error reply. */
+int hone_daemon_learn(struct hone_daemon *daemon, const struct hone_target *target,
+		      struct hone_unit *unit, json_t **error);
+
 /* The session that an operator's TARGET means; NULL: none. */
 struct hone_session *hone_daemon_find(struct hone_daemon *daemon, const char *text, int netns_fd);
 struct hone_session *hone_daemon_at(struct hone_daemon *daemon, uint32_t ifindex, uint64_t netns);

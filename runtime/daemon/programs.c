@@ -115,6 +115,24 @@ struct hone_program *hone_programs_add(struct hone_programs *programs,
 	return program;
 }
 
+int hone_programs_learn(struct hone_programs *programs, struct hone_unit *unit)
+{
+	struct hone_program *program = hone_programs_find(programs, unit->prog_id);
+
+	if (program && program->refused != HONE_REWRITTEN) { /* nobody uses a unit without code */
+		hone_unit_free(&program->unit);
+		program->unit = *unit;
+		program->refused = HONE_REWRITTEN;
+		*unit = (struct hone_unit){0};
+	} else {
+		program = insert(programs, unit);
+	}
+	if (!program)
+		return -ENOMEM;
+	hone_units_save(programs->units_dir, &program->unit); /* logs */
+	return 0;
+}
+
 struct hone_program *hone_programs_find(struct hone_programs *programs, uint32_t id)
 {
 	struct hone_program *program = find_known(programs, id);

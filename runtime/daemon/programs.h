@@ -31,6 +31,10 @@ void hone_programs_free(struct hone_programs **programs);
 struct hone_program *hone_programs_add(struct hone_programs *programs,
 				       struct hone_captured *captured);
 
+/* hone_programs_learn() - a program that was not captured, or only refused; takes over its verified
+ * unit. One that is known already stays as it is. Returns 0 or -ENOMEM. */
+int hone_programs_learn(struct hone_programs *programs, struct hone_unit *unit);
+
 /* hone_programs_find() - by kernel id: captured by this daemon, or kept in units_dir. NULL: not
  * captured. Borrowed; valid until the program is unloaded. */
 struct hone_program *hone_programs_find(struct hone_programs *programs, uint32_t id);

@@ -22,7 +22,7 @@
 #define HONE_STATE_DEFAULT "/var/lib/hone"
 
 enum {
-	HONE_REQUEST_BYTES_MAX = 1 << 20, /* of a frame on the socket */
+	HONE_REQUEST_BYTES_MAX = 1 << 25, /* of a frame on the socket: a unit fits */
 	HONE_WORKER_BYTES_MAX = 1 << 28,  /* of a frame to or from honec */
 };
 

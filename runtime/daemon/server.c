@@ -104,7 +104,7 @@ static void answer(struct connection *connection, json_t *reply)
 
 static void answer_bad(struct connection *connection, int err)
 {
-	const char *cause = err == -EMSGSIZE ? "the frame is larger than 1 MiB"
+	const char *cause = err == -EMSGSIZE ? "the frame is larger than 32 MiB"
 			    : err == -EPROTO ? "the frame is truncated or empty"
 					     : "the frame cannot be read";
 

@@ -16,6 +16,7 @@ struct request {
 	struct hone_daemon *daemon;
 	const char *target; /* NULL: none given */
 	json_int_t level;   /* -1: none given */
+	const json_t *unit; /* of the target's program, from its object; NULL: none given */
 	int netns_fd;
 	struct hone_session *session; /* of target, where the verb needs one */
 };
@@ -91,6 +92,20 @@ static void end_session(struct hone_session *session, enum hone_end why)
 	hone_session_event(session, HONE_EVENT_END);
 }
 
+/* NULL: what was sent is what runs. */
+static json_t *learn(const struct request *request, const struct hone_target *target)
+{
+	_cleanup_free_ char *text = json_dumps(request->unit, JSON_COMPACT);
+	char cause[HONE_DETAIL_LEN] = "out of memory";
+	struct hone_unit unit;
+	json_t *error = NULL;
+
+	if (!text || hone_unit_decode(text, strlen(text), &unit, cause))
+		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "unit: %s", cause);
+	hone_daemon_learn(request->daemon, target, &unit, &error);
+	return error;
+}
+
 static json_t *do_attach(struct request *request)
 {
 	struct hone_daemon *daemon = request->daemon;
@@ -108,6 +123,10 @@ static json_t *do_attach(struct request *request)
 		return set_level(request, level, true);
 	if (request->session) /* the owner has replaced it a moment ago */
 		end_session(request->session, HONE_END_LOST);
+	if (request->unit)
+		error = learn(request, &target);
+	if (error)
+		return error;
 	err = hone_daemon_attach(daemon, &target, level, &request->session, &error);
 	return err ? error : with_unit(request->session);
 }
@@ -292,6 +311,7 @@ json_t *hone_daemon_answer(void *daemon, const json_t *json, int netns_fd)
 	if (netns_fd >= 0 && !hone_netns_inode(netns_fd))
 		return hone_error(HONE_EXIT_USAGE, HONE_REWRITTEN, "not a network namespace");
 	request.target = json_string_value(target);
+	request.unit = json_object_get(json, "unit");
 	if (level)
 		request.level = json_integer_value(level);
 

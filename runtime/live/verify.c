@@ -6,6 +6,7 @@
  * flags and attach type. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "runtime/common/cleanup.h"
@@ -79,6 +80,15 @@ static int load_copy(const struct hone_unit *unit)
 	return fd < 0 ? -errno : fd;
 }
 
+static uint64_t tag_number(const uint8_t *tag)
+{
+	uint64_t number = 0;
+
+	for (int i = 0; i < BPF_TAG_SIZE; i++)
+		number = number << 8 | tag[i];
+	return number;
+}
+
 static int compare(const struct bpf_prog_info *running, const struct bpf_prog_info *copy,
 		   char *detail)
 {
@@ -86,8 +96,11 @@ static int compare(const struct bpf_prog_info *running, const struct bpf_prog_in
 	uint32_t is = 0, was = 0;
 
 	if (memcmp(running->tag, copy->tag, sizeof(copy->tag)) != 0) {
-		what = "tag";
-	} else if (running->xlated_prog_len != copy->xlated_prog_len) {
+		snprintf(detail, HONE_DETAIL_LEN, "tag %016" PRIx64 ", running: %016" PRIx64,
+			 tag_number(copy->tag), tag_number(running->tag));
+		return -EBADMSG;
+	}
+	if (running->xlated_prog_len != copy->xlated_prog_len) {
 		what = "verified length";
 		is = copy->xlated_prog_len;
 		was = running->xlated_prog_len;
@@ -98,10 +111,7 @@ static int compare(const struct bpf_prog_info *running, const struct bpf_prog_in
 	} else {
 		return 0;
 	}
-	if (is == was)
-		snprintf(detail, HONE_DETAIL_LEN, "%s", what);
-	else
-		snprintf(detail, HONE_DETAIL_LEN, "%s: %u, running: %u bytes", what, is, was);
+	snprintf(detail, HONE_DETAIL_LEN, "%s: %u, running: %u bytes", what, is, was);
 	return -EBADMSG;
 }
 
@@ -161,6 +171,37 @@ int hone_same_map_references(int prog_fd, int other_fd)
 	return 0;
 }
 
+/* ---- what differs ---- */
+
+static void describe_insn(const struct bpf_insn *insn, char out[32])
+{
+	snprintf(out, 32, "%02x r%u r%u %d %d", insn->code, insn->dst_reg, insn->src_reg, insn->off,
+		 insn->imm);
+}
+
+/* Adds to detail, for a copy of another tag, where the verified instructions differ first. */
+static void find_difference(int prog_fd, int copy_fd, char *detail)
+{
+	uint32_t n = 0, n_copy = 0, i = 0;
+	int err;
+	_cleanup_free_ struct bpf_insn *is = read_code(prog_fd, &n, &err);
+	_cleanup_free_ struct bpf_insn *copy = is ? read_code(copy_fd, &n_copy, &err) : NULL;
+	size_t used = strlen(detail);
+	char a[32] = "none", b[32] = "none";
+
+	if (!is || !copy)
+		return;
+	while (i < n && i < n_copy && !memcmp(&is[i], &copy[i], sizeof(*is)))
+		i++;
+	if (i < n)
+		describe_insn(&is[i], a);
+	if (i < n_copy)
+		describe_insn(&copy[i], b);
+	snprintf(detail + used, HONE_DETAIL_LEN - used,
+		 "; %u verified instructions, running: %u; first difference at %u: %s, running: %s",
+		 n_copy, n, i, b, a);
+}
+
 /* ---- all of it ---- */
 
 int hone_unit_verify(const struct hone_unit *unit, char *detail)
@@ -185,6 +226,8 @@ int hone_unit_verify(const struct hone_unit *unit, char *detail)
 	err = hone_prog_info(copy, &copied);
 	if (!err)
 		err = compare(&running, &copied, detail);
+	if (err == -EBADMSG)
+		find_difference(prog, copy, detail);
 	if (err)
 		return err;
 	/* The kernel cannot show more than some 4 MiB, nor what it blinded. */
