@@ -33,6 +33,7 @@ refused "before capture"
 refused "tag [0-9a-f]{16}, running: [0-9a-f]{16}; [0-9]+ verified instructions, running: [0-9]+; first difference at [0-9]+: " \
 	--object "$BPF/xdpfilt_dny_all.o"
 refused "tag .* first difference at" --object "$BPF/xdpfilt_alw_tcp.o"
+refused '"NO_OBJECT_DIFFERS"' -j --object "$BPF/xdpfilt_alw_udp.o"
 refused "map xdpdump_perf_map: the running program has none of this name" --object "$BPF/xdpdump_xdp.o"
 refused "no program xdpfilt_no \(it has: xdpfilt_alw_all\)" --object "$BPF/xdpfilt_alw_all.o" --program xdpfilt_no
 refused "not an object that libbpf reads" --object /etc/passwd
