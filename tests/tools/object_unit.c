@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/common/cleanup.h"
+#include "runtime/live/snapshot.h"
 
 static int index_of_fd(const int *fds, uint32_t n_fds, int fd)
 {
@@ -179,4 +180,24 @@ void object_unit_close(struct object_unit *unit)
 	hone_unit_free(&unit->unit);
 	bpf_object__close(unit->object);
 	*unit = (struct object_unit){.prog_fd = -1};
+}
+
+int object_unit_snapshot(struct object_unit *subject, const struct hone_result *analysis,
+			 uint32_t max_entries)
+{
+	for (uint32_t i = 0; i < subject->unit.n_maps; i++) {
+		struct hone_map *map = &subject->unit.maps[i];
+		struct hone_effects all = {0};
+		int err;
+
+		hone_effects_join(&all, &map->others);
+		if (i < analysis->n_effects)
+			hone_effects_join(&all, &analysis->effects[i]);
+		map->class = hone_class_of(map, &all);
+		map->is_watched = true;
+		err = hone_snapshot_take(subject->maps.fd[i], max_entries, 0, map);
+		if (err && err != -ENOTSUP)
+			return err;
+	}
+	return 0;
 }

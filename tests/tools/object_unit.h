@@ -29,4 +29,11 @@ int object_unit_of(const struct bpf_object *object, const struct bpf_program *pr
 int object_unit_describe(const struct bpf_insn *insns, size_t n_insns, const int *fds,
 			 uint32_t n_fds, struct object_unit *out);
 
+/* object_unit_snapshot() - class (no other program holds the maps), and content of each map as far
+ * as it can be read. analysis: of the unit; without effects nothing is written. Returns 0 or
+ * -errno.
+ */
+int object_unit_snapshot(struct object_unit *subject, const struct hone_result *analysis,
+			 uint32_t max_entries);
+
 #endif

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "compiler/compiler.h"
-#include "runtime/live/snapshot.h"
 
 enum { CPUS_MAX = 256, KEY_BYTES_MAX = 16 };
 
@@ -28,33 +27,13 @@ static int request_of(struct object_unit *subject, enum hone_request_kind kind, 
 	return 0;
 }
 
-/* Class and content of each map; one that cannot be read stays incomplete, and so unused. */
-static int describe_maps(struct object_unit *subject, const struct hone_result *analysis)
-{
-	for (uint32_t i = 0; i < subject->unit.n_maps; i++) {
-		struct hone_map *map = &subject->unit.maps[i];
-		struct hone_effects all = {0};
-		int err;
-
-		hone_effects_join(&all, &map->others);
-		if (i < analysis->n_effects)
-			hone_effects_join(&all, &analysis->effects[i]);
-		map->class = hone_class_of(map, &all);
-		map->is_watched = true;
-		err = hone_snapshot_take(subject->maps.fd[i], limits.max_entries, 0, map);
-		if (err && err != -ENOTSUP)
-			return err;
-	}
-	return 0;
-}
-
 int specialize(struct object_unit *subject, unsigned int level, struct hone_result *out)
 {
 	struct hone_result analysis = {0};
 	int err = request_of(subject, HONE_REQUEST_ANALYSE, level, &analysis);
 
 	if (!err)
-		err = describe_maps(subject, &analysis);
+		err = object_unit_snapshot(subject, &analysis, limits.max_entries);
 	hone_result_free(&analysis);
 	return err ? err : request_of(subject, HONE_REQUEST_COMPILE, level, out);
 }
