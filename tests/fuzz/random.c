@@ -3,7 +3,7 @@
  * must not be told apart.
  *
  *   random [--seed S] [--count N] [--level L] [--packets P] [--size STATEMENTS]
- *          [--without WHAT] [--every-level] [--shrink DIR] [--verbose]
+ *          [--without WHAT] [--accept PERCENT] [--every-level] [--shrink DIR] [--verbose]
  *   random [--packets P] --case FILE…
  *
  * Program number i has seed S + i. WHAT: a row of random_what.def to leave out.
@@ -11,7 +11,8 @@
  * programs take turns at levels 0, 1 and 2. --shrink: statements of a wrong program are left out
  * as long as it stays wrong; what is left is written to DIR. --case: such a file again.
  * HONE_LONG=1 in the environment: 10,000 programs, every level.
- * Exit status: 0; 1 a wrong image; 2 usage; 3 fewer than 99 % accepted or 95 % loaded. Needs BPF.
+ * Exit status: 0; 1 a wrong image; 2 usage; 3 fewer than PERCENT (99) accepted or 95 % loaded.
+ * Needs BPF.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -31,6 +32,7 @@ enum { DEFAULT_COUNT = 500, LONG_COUNT = 10000, DEFAULT_PACKETS = 64, ANY_LEVEL 
 struct fuzz {
 	uint64_t seed;
 	uint32_t count, n_packets;
+	double accept; /* percent */
 	unsigned int level;
 	bool every_level, is_verbose;
 	const char *shrink_to;
@@ -183,7 +185,7 @@ static int run_all(struct fuzz *fuzz)
 	printf("wrong: %u\n", fuzz->n_wrong);
 	if (err || fuzz->n_wrong)
 		return 1;
-	return random_count_accepted(&fuzz->counted) < 99 ||
+	return random_count_accepted(&fuzz->counted) < fuzz->accept ||
 			       fuzz->counted.n_not_loaded * 20 > fuzz->counted.n_made
 		       ? 3
 		       : 0;
@@ -237,21 +239,17 @@ static int run_cases(struct fuzz *fuzz, char **paths)
 
 static const char usage_text[] =
 	"usage: random [--seed S] [--count N] [--level L] [--packets P] [--size STATEMENTS]\n"
-	"              [--without WHAT] [--every-level] [--shrink DIR] [--verbose]\n"
+	"              [--without WHAT] [--accept PERCENT] [--every-level] [--shrink DIR]\n"
+	"              [--verbose]\n"
 	"       random [--packets P] --case FILE...\n";
 
 static const struct option longs[] = {
-	{"seed", required_argument, NULL, 's'},
-	{"count", required_argument, NULL, 'n'},
-	{"level", required_argument, NULL, 'l'},
-	{"packets", required_argument, NULL, 'p'},
-	{"size", required_argument, NULL, 'z'},
-	{"without", required_argument, NULL, 'f'},
-	{"every-level", no_argument, NULL, 'e'},
-	{"shrink", required_argument, NULL, 'd'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"case", no_argument, NULL, 'c'},
-	{0},
+	{"seed", required_argument, NULL, 's'},	  {"count", required_argument, NULL, 'n'},
+	{"level", required_argument, NULL, 'l'},  {"packets", required_argument, NULL, 'p'},
+	{"size", required_argument, NULL, 'z'},	  {"without", required_argument, NULL, 'f'},
+	{"accept", required_argument, NULL, 'a'}, {"every-level", no_argument, NULL, 'e'},
+	{"shrink", required_argument, NULL, 'd'}, {"verbose", no_argument, NULL, 'v'},
+	{"case", no_argument, NULL, 'c'},	  {0},
 };
 
 static bool leave_out(struct random_options *options, const char *name)
@@ -290,6 +288,9 @@ static bool parse(struct fuzz *fuzz, int argc, char **argv, bool *is_case)
 			if (!leave_out(&fuzz->options, optarg))
 				return false;
 			break;
+		case 'a':
+			fuzz->accept = strtod(optarg, NULL);
+			break;
 		case 'e':
 			fuzz->every_level = true;
 			break;
@@ -315,6 +316,7 @@ int main(int argc, char **argv)
 	struct fuzz fuzz = {.seed = 1,
 			    .count = is_long ? LONG_COUNT : DEFAULT_COUNT,
 			    .n_packets = DEFAULT_PACKETS,
+			    .accept = 99,
 			    .level = ANY_LEVEL,
 			    .every_level = is_long};
 	bool is_case = false;
