@@ -25,9 +25,11 @@ static void count_verdicts(struct random_count *count, const struct hone_check_r
 	uint32_t n = 0;
 
 	count->n_packets += check->n_packets;
-	for (size_t i = 0; i < 8; i++) {
-		count->n_verdicts[i] += check->n_verdicts[i];
-		n += check->n_verdicts[i] > 0;
+	for (uint32_t verdict = 0; verdict < RANDOM_VERDICTS; verdict++) {
+		uint32_t n_packets = hone_check_count(check, verdict);
+
+		count->n_verdicts[verdict] += n_packets;
+		n += n_packets > 0;
 	}
 	count->by_verdicts[n > 4 ? 4 : n]++;
 }
@@ -92,11 +94,10 @@ static void print_contents(const struct random_count *count)
 
 static void print_verdicts(const struct random_count *count)
 {
-	static const char *const names[] = {"aborted",	"drop", "pass", "tx",
-					    "redirect", "5",	"6",	"others"};
+	static const char *const names[] = {"aborted", "drop", "pass", "tx", "redirect"};
 
 	printf("%llu packets:", (unsigned long long)count->n_packets);
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < RANDOM_VERDICTS; i++)
 		if (count->n_verdicts[i])
 			printf("  %s %llu", names[i], (unsigned long long)count->n_verdicts[i]);
 	printf("\ncomparisons with 1, 2, 3, 4 different verdicts: %u, %u, %u, %u\n",

@@ -5,7 +5,7 @@
 
 #include "tests/fuzz/random_run.h"
 
-enum { RANDOM_LEVELS = 3, RANDOM_BUCKETS = 16 };
+enum { RANDOM_LEVELS = 3, RANDOM_BUCKETS = 16, RANDOM_VERDICTS = 5 };
 
 struct random_count {
 	uint32_t n_made, n_not_loaded;
@@ -16,7 +16,7 @@ struct random_count {
 	uint32_t n_run[RANDOM_LEVELS], n_equal[RANDOM_LEVELS], n_died[RANDOM_LEVELS];
 	uint32_t refused[RANDOM_LEVELS][HONE_REASON_N];
 	uint64_t n_sites[RANDOM_LEVELS], n_rewritten[RANDOM_LEVELS], n_image_insns[RANDOM_LEVELS];
-	uint64_t n_packets, n_verdicts[8];
+	uint64_t n_packets, n_verdicts[RANDOM_VERDICTS];
 	uint32_t by_verdicts[5];   /* programs that gave so many different verdicts */
 	uint64_t n_hits, n_misses; /* of lookups, in the programs that were counted */
 };
