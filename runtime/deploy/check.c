@@ -21,6 +21,7 @@
 #include "runtime/deploy/packets.h"
 #include "runtime/deploy/sandbox.h"
 #include "runtime/deploy/spy.h"
+#include "runtime/deploy/targets.h"
 
 enum {
 	OUT_BYTES = 8192,
@@ -38,6 +39,7 @@ struct outcome {
 
 struct check {
 	const struct hone_unit *unit;
+	const struct hone_maps *maps; /* its own */
 	const struct hone_check_opts *opts;
 	uint32_t n_packets;
 	bool is_control;	     /* B runs the original too */
@@ -201,9 +203,9 @@ static int run_all(struct check *check)
 /* ---- set-up ---- */
 
 /* B is a copy of A, so that the two are equal whatever happens to the unit's maps. */
-static int clone_maps(struct check *check, const struct hone_maps *maps)
+static int clone_maps(struct check *check)
 {
-	int err = hone_maps_clone(check->unit, maps, &check->a, check->result.detail);
+	int err = hone_maps_clone(check->unit, check->maps, &check->a, check->result.detail);
 
 	if (!err)
 		err = hone_maps_clone(check->unit, &check->a, &check->b, check->result.detail);
@@ -247,14 +249,31 @@ static int load_candidate(struct check *check, const struct hone_unit *unit,
 	return err;
 }
 
+static int load_targets(struct check *check, bool is_spied)
+{
+	const struct hone_maps *const copies[] = {&check->a, &check->b};
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++)
+		err = hone_targets_load(check->unit, check->opts->chain, check->maps, copies[i],
+					is_spied, check->result.detail);
+	if (err != -ENOTSUP)
+		return err;
+	refuse(check, HONE_CHECK_NOT_CLONED);
+	return 0;
+}
+
 static int load_programs(struct check *check, const struct hone_image *image)
 {
-	bool is_spied = hone_spy_is_needed(check->unit);
+	bool is_spied =
+		hone_spy_is_needed(check->unit) || hone_targets_redirect(check->opts->chain);
 	const struct hone_unit *unit = is_spied ? &check->spied_unit : check->unit;
 	char *log = check->result.detail;
 	int err = is_spied ? spy(check, image) : 0;
 
 	if (!err)
+		err = load_targets(check, is_spied);
+	if (!err && !check->result.refused)
 		err = load_candidate(check, unit, is_spied ? &check->spied_image : image, log);
 	if (err || check->result.refused)
 		return err;
@@ -273,10 +292,9 @@ static int read_table(const struct check *check)
 	return bpf_map_lookup_elem(check->sandbox.table_fd, &zero, check->opts->table) ? -errno : 0;
 }
 
-static int check_on_one_cpu(struct check *check, const struct hone_maps *maps,
-			    const struct hone_image *image)
+static int check_on_one_cpu(struct check *check, const struct hone_image *image)
 {
-	int err = clone_maps(check, maps);
+	int err = clone_maps(check);
 
 	if (err == -ENOTSUP) {
 		refuse(check, HONE_CHECK_NOT_CLONED);
@@ -323,7 +341,8 @@ static int check_once(const struct hone_unit *unit, const struct hone_maps *maps
 
 	if (!check)
 		return -ENOMEM;
-	check->unit = unit;
+	check->unit = opts->chain ? &opts->chain->unit : unit;
+	check->maps = opts->chain ? &opts->chain->maps : maps;
 	check->opts = opts;
 	check->n_packets = n_packets;
 	check->is_control = !image;
@@ -331,7 +350,7 @@ static int check_once(const struct hone_unit *unit, const struct hone_maps *maps
 	check->original_a.fd = check->original_b.fd = -1;
 	err = hone_cpu_pin(&was);
 	if (!err) {
-		err = check_on_one_cpu(check, maps, image);
+		err = check_on_one_cpu(check, image);
 		hone_cpu_unpin(&was);
 	}
 	if (!err) {

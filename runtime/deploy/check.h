@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check: differential run of an original against a candidate, on copies of all maps, with a
- * control run (original against original), once they differ, that tells nondeterminism from
- * miscompilation. */
+/* check: differential run of an original against a candidate, on copies of all maps, those of
+ * the programs behind its tail calls included, with a control run (original against original), once
+ * they differ, that tells nondeterminism from miscompilation. */
 #ifndef HONE_CHECK_H
 #define HONE_CHECK_H
 
 #include "compiler/facts.h"
-#include "runtime/live/maps.h"
+#include "runtime/live/chain.h"
 
 struct hone_check_opts {
 	uint32_t n_packets;
 	uint32_t batch; /* maps are compared after each batch of so many packets */
 	uint64_t seed;
 	bool is_unguarded; /* an image without guard (HONE_REQUEST_COVER) */
-	uint8_t *table;	   /* image->table_bytes, filled with the table as it is afterwards; may be
-			      NULL */
+	/* the unit's, not refused; its unit and maps take the place of those that are given. NULL:
+	 * the unit's PROG_ARRAYs are empty, or the check is refused */
+	const struct hone_chain *chain;
+	uint8_t *table; /* image->table_bytes, filled with the table as it is afterwards; may be
+			   NULL */
 };
 
 struct hone_check_result {

@@ -86,18 +86,11 @@ static int read_func_info(struct object_unit *out)
 	return 0;
 }
 
-static int describe_object(struct bpf_program *program, struct object_unit *out)
+static int describe_program(struct bpf_program *program, const int *fds, uint32_t n_fds,
+			    struct object_unit *out)
 {
-	int fds[HONE_MAPS_MAX];
-	uint32_t n_fds = 0;
-	struct bpf_map *map;
 	int err;
 
-	bpf_object__for_each_map(map, out->object)
-	{
-		if (n_fds < HONE_MAPS_MAX && bpf_map__fd(map) >= 0)
-			fds[n_fds++] = bpf_map__fd(map);
-	}
 	out->prog_fd = bpf_program__fd(program);
 	out->unit.expected_attach_type = (uint32_t)bpf_program__expected_attach_type(program);
 	out->unit.prog_flags = bpf_program__flags(program);
@@ -107,6 +100,43 @@ static int describe_object(struct bpf_program *program, struct object_unit *out)
 		return err;
 	return object_unit_describe(bpf_program__insns(program), bpf_program__insn_cnt(program),
 				    fds, n_fds, out);
+}
+
+static int describe_object(struct bpf_program *program, struct object_unit *out)
+{
+	int fds[HONE_MAPS_MAX];
+	uint32_t n_fds = 0;
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, out->object)
+	{
+		if (n_fds < HONE_MAPS_MAX && bpf_map__fd(map) >= 0)
+			fds[n_fds++] = bpf_map__fd(map);
+	}
+	return describe_program(program, fds, n_fds, out);
+}
+
+int object_unit_of(struct bpf_program *program, struct object_unit *out)
+{
+	const struct bpf_insn *insns = bpf_program__insns(program);
+	size_t n_insns = bpf_program__insn_cnt(program);
+	int fds[HONE_MAPS_MAX];
+	uint32_t n_fds = 0;
+	int err;
+
+	for (size_t i = 0; i < n_insns; i++) {
+		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
+			continue;
+		if (insns[i].src_reg && n_fds < HONE_MAPS_MAX &&
+		    index_of_fd(fds, n_fds, insns[i].imm) < 0)
+			fds[n_fds++] = insns[i].imm;
+		i++;
+	}
+	*out = (struct object_unit){.prog_fd = -1};
+	err = describe_program(program, fds, n_fds, out);
+	if (err)
+		object_unit_close(out);
+	return err;
 }
 
 int object_unit_open(const char *path, const char *prog_name, struct object_unit *out)

@@ -20,6 +20,10 @@ struct object_unit {
 int object_unit_open(const char *path, const char *prog_name, struct object_unit *out);
 void object_unit_close(struct object_unit *unit);
 
+/* The same for one program of an object that is loaded already and stays the caller's, with only
+ * the maps that its instructions name. */
+int object_unit_of(struct bpf_program *program, struct object_unit *out);
+
 /* Makes a unit of instructions whose map loads hold fds (of fds[0..n_fds)). Copies them. */
 int object_unit_describe(const struct bpf_insn *insns, size_t n_insns, const int *fds,
 			 uint32_t n_fds, struct object_unit *out);
