@@ -176,7 +176,7 @@ struct hone_site {
 	/* Loads of that word, as instruction indices, which come from this site alone. */
 	uint32_t n_loads;
 	uint32_t *loads;
-	/* ARRAY lookups: the key, when it is the same constant on every path. */
+	/* ARRAY lookups and tail calls: the key, when it is the same constant on every path. */
 	bool key_is_known;
 	uint32_t key;
 };

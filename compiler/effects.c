@@ -158,7 +158,7 @@ static void note(struct looking *l, uint32_t at)
 /* ---- sites ---- */
 
 /* The constant index of an array lookup, from the stack word that the key is. */
-static bool find_key(const struct looking *l, const struct hone_site *site, uint32_t *key)
+static bool find_lookup_key(const struct looking *l, const struct hone_site *site, uint32_t *key)
 {
 	const struct hone_block *block = &l->code->blocks[l->code->block_of[site->insn]];
 	struct hone_state state = l->kinds->block_in[l->code->block_of[site->insn]];
@@ -175,6 +175,15 @@ static bool find_key(const struct looking *l, const struct hone_site *site, uint
 			hone_kinds_step(l->code, l->kinds, &state, at);
 	*key = state.word[start / 4].constant;
 	return state.word[start / 4].is == HONE_WORD_KNOWN;
+}
+
+/* A tail call's is in a register, of which the kernel takes the lower half. */
+static bool find_tail_call_key(const struct looking *l, const struct hone_site *site, uint32_t *key)
+{
+	const struct hone_value *index = &l->kinds->reg[site->insn][BPF_REG_3];
+
+	*key = (uint32_t)index->constant;
+	return index->kind == HONE_KIND_SCALAR && index->is_known;
 }
 
 static bool all_arrays(const struct hone_unit *unit, uint64_t maps)
@@ -197,8 +206,10 @@ static void fill_site(const struct looking *l, uint32_t at, struct hone_site *si
 	site->maps = map->kind == HONE_KIND_MAP ? map->maps : 0;
 	site->address_used = site->id >= HONE_SITES_MAX || (l->address_used >> site->id & 1);
 	site->in_loop = l->code->blocks[l->code->block_of[at]].in_loop;
-	if (site->kind == HONE_SITE_LOOKUP && all_arrays(l->code->unit, site->maps))
-		site->key_is_known = find_key(l, site, &site->key);
+	if (site->kind == HONE_SITE_TAIL_CALL)
+		site->key_is_known = find_tail_call_key(l, site, &site->key);
+	else if (all_arrays(l->code->unit, site->maps))
+		site->key_is_known = find_lookup_key(l, site, &site->key);
 }
 
 struct hone_analysis *hone_effects(struct hone_arena *arena, const struct hone_code *code,

@@ -189,6 +189,8 @@ struct hone_site_report {
 	char action[32];	 /* the pass that rewrote it; "" if none */
 	enum hone_reason reason; /* why none did */
 	uint32_t n_entries;
+	bool key_is_known; /* the same constant on every path: array lookups, tail calls */
+	uint32_t key;
 };
 
 struct hone_pass_report {

@@ -50,6 +50,8 @@ void hone_report_sites(const struct hone_unit *unit, const struct hone_analysis 
 			.kind = site->kind,
 			.class = HONE_CLASS_LIVE,
 			.reason = HONE_NO_LEVEL,
+			.key_is_known = site->key_is_known,
+			.key = site->key_is_known ? site->key : 0,
 		};
 		if (out->sites[i].map >= 0)
 			report_map(unit, analysis, &out->sites[i]);

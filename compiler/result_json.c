@@ -113,11 +113,13 @@ static json_t *from_site(const void *row)
 {
 	const struct hone_site_report *site = row;
 
-	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:o, s:s, s:I}", "id", (json_int_t)site->id,
-			 "insn", (json_int_t)site->insn, "map", (json_int_t)site->map, "kind",
-			 hone_site_kind_name(site->kind), "class", hone_class_name(site->class),
-			 "action", json_from_text(site->action, sizeof(site->action)), "reason",
-			 hone_reason_id(site->reason), "n_entries", (json_int_t)site->n_entries);
+	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:o, s:s, s:I, s:b, s:I}", "id",
+			 (json_int_t)site->id, "insn", (json_int_t)site->insn, "map",
+			 (json_int_t)site->map, "kind", hone_site_kind_name(site->kind), "class",
+			 hone_class_name(site->class), "action",
+			 json_from_text(site->action, sizeof(site->action)), "reason",
+			 hone_reason_id(site->reason), "n_entries", (json_int_t)site->n_entries,
+			 "key_is_known", site->key_is_known, "key", (json_int_t)site->key);
 }
 
 static json_t *from_pass(const void *row)
@@ -227,13 +229,15 @@ static void read_effects_row(const struct json_place *at, void *row)
 
 static void read_site(const struct json_place *at, void *row)
 {
-	static const char *const keys[] = {"id",     "insn",   "map",	    "kind", "class",
-					   "action", "reason", "n_entries", NULL};
+	static const char *const keys[] = {"id",	   "insn",   "map",    "kind",
+					   "class",	   "action", "reason", "n_entries",
+					   "key_is_known", "key",    NULL};
 	struct json_place map = json_member(at, "map");
 	struct json_place kind = json_member(at, "kind");
 	struct json_place class = json_member(at, "class");
 	struct json_place action = json_member(at, "action");
 	struct json_place reason = json_member(at, "reason");
+	struct json_place key_is_known = json_member(at, "key_is_known");
 	struct hone_site_report *out = row;
 
 	json_expect_keys(at, keys);
@@ -245,6 +249,8 @@ static void read_site(const struct json_place *at, void *row)
 	json_text(&action, out->action, sizeof(out->action));
 	out->reason = (enum hone_reason)json_enum(&reason, reason_id, HONE_REASON_N);
 	out->n_entries = u32_member(at, "n_entries", UINT32_MAX);
+	out->key_is_known = json_bool(&key_is_known);
+	out->key = u32_member(at, "key", UINT32_MAX);
 }
 
 static void read_pass(const struct json_place *at, void *row)

@@ -12,7 +12,7 @@
 #include "runtime/deploy/check.h"
 #include "runtime/deploy/gate.h"
 #include "runtime/deploy/swap.h"
-#include "runtime/live/maps.h"
+#include "runtime/live/chain.h"
 
 enum hone_state {
 #define STATE(id, name) HONE_STATE_##id,
@@ -55,6 +55,8 @@ struct hone_session {
 	struct hone_target target;
 	struct hone_unit unit; /* maps: described, without snapshot */
 	struct hone_maps maps;
+	/* PROG_ARRAYs behind the unit's tail calls, by id, as they were watched last */
+	uint32_t n_arrays, arrays[HONE_MAPS_MAX];
 	struct hone_deployment deploy; /* dir[0] == 0: nothing is pinned */
 	uint32_t slot;
 
@@ -136,6 +138,21 @@ bool hone_facts_equal(const struct hone_facts *a, const struct hone_facts *b);
 bool hone_facts_have_unknown(const struct hone_facts *facts);
 /* All that the image took for granted is still so. */
 bool hone_facts_hold(const struct hone_generation *image, const struct hone_facts *now);
+
+/* ---- session_chain.c ---- */
+
+/* hone_chain_watch() - before the epoch is read: writes to the PROG_ARRAYs that the unit's tail
+ * calls can meet raise it.
+ * hone_chain_decide() - after: refuses what could run out of tail calls under a root, or cannot be
+ * followed.
+ * Return 0, -EINPROGRESS (an analysis was asked for), -EAGAIN (the chain changes), or -errno with
+ * session->reason and detail set. */
+int hone_chain_watch(struct hone_session *session);
+int hone_chain_decide(struct hone_session *session);
+
+/* hone_session_chain() - the chain now (live/chain.h). may_ask: false in a child, for which a
+ * program without analysis counts as not captured. */
+int hone_session_chain(const struct hone_session *session, bool may_ask, struct hone_chain *out);
 
 /* ---- session_busy.c ---- */
 

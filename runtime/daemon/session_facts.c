@@ -328,6 +328,9 @@ static int gather_at(struct hone_session *session, const struct hone_result *ana
 	err = read_maps(session, analysis, out);
 	if (err)
 		return refuse(session, HONE_NO_KERNEL_OBJECT, err, session->unit.name);
+	err = session->level > 0 ? hone_chain_decide(session) : 0;
+	if (err)
+		return err;
 	return hone_watch_begin(watch, session->slot) == out->epoch ? 0 : -EAGAIN;
 }
 
@@ -342,6 +345,9 @@ int hone_facts_gather(struct hone_session *session, struct hone_facts *out)
 	err = watch_maps(session, analysis);
 	if (err)
 		return refuse(session, HONE_NO_WATCH, err, session->unit.name);
+	err = session->level > 0 ? hone_chain_watch(session) : 0;
+	if (err)
+		return err;
 	err = gather_at(session, analysis, &facts);
 	if (err) {
 		hone_facts_free(&facts);

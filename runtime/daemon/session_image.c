@@ -116,20 +116,33 @@ static void enter_child(const struct hone_session *session)
 		hone_netns_enter(netns_fd); /* the child ends there */
 }
 
+/* The chain as it is now; one that is refused by now will be told again by the next facts. */
+static int find_chain(const struct hone_session *session, struct hone_chain *out)
+{
+	int err = hone_session_chain(session, false, out);
+
+	return !err && out->refused != HONE_REWRITTEN ? -ESTALE : err;
+}
+
 static void run_check(void *arg, void *result)
 {
 	const struct hone_session *session = arg;
 	struct hone_check_result *out = result;
+	struct hone_chain chain;
 	int err;
 
 	enter_child(session);
-	err = hone_check_image(&session->unit, &session->maps, &session->candidate.result.image,
-			       &(struct hone_check_opts){
-				       .n_packets = session->daemon->settings.check_packets,
-				       .batch = CHECK_BATCH,
-				       .seed = 1 + session->generation,
-			       },
-			       out);
+	err = find_chain(session, &chain);
+	if (!err)
+		err = hone_check_image(&session->unit, &session->maps,
+				       &session->candidate.result.image,
+				       &(struct hone_check_opts){
+					       .n_packets = session->daemon->settings.check_packets,
+					       .batch = CHECK_BATCH,
+					       .seed = 1 + session->generation,
+					       .chain = &chain,
+				       },
+				       out);
 	if (err) {
 		out->refused = HONE_NO_CHECK;
 		snprintf(out->detail, sizeof(out->detail), "differential run: %s", strerror(-err));
@@ -165,17 +178,22 @@ static void run_gate(void *arg, void *result)
 	const struct hone_session *session = arg;
 	const struct hone_settings *settings = &session->daemon->settings;
 	struct hone_gate_result *out = result;
+	struct hone_chain chain;
 	int err;
 
 	enter_child(session);
-	err = hone_gate_run(&session->unit, &session->maps, &session->candidate.result.image,
-			    &(struct hone_gate_opts){
-				    .pairs = settings->gate_pairs,
-				    .packets = settings->gate_packets,
-				    .min_ratio = settings->gate_min_ratio,
-				    .seed = 1 + session->generation,
-			    },
-			    out);
+	err = find_chain(session, &chain);
+	if (!err)
+		err = hone_gate_run(&session->unit, &session->maps,
+				    &session->candidate.result.image,
+				    &(struct hone_gate_opts){
+					    .pairs = settings->gate_pairs,
+					    .packets = settings->gate_packets,
+					    .min_ratio = settings->gate_min_ratio,
+					    .seed = 1 + session->generation,
+					    .chain = &chain,
+				    },
+				    out);
 	if (err) {
 		out->refused = HONE_NO_CHECK;
 		snprintf(out->detail, sizeof(out->detail), "measurement: %s", strerror(-err));

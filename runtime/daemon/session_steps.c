@@ -82,10 +82,11 @@ enum hone_state hone_step_withdraw(struct hone_session *session, enum hone_state
 	return state;
 }
 
-/* The unit could have a better image without a program whose end nobody tells. */
+/* The unit could have a better image without a program whose end nobody tells, or with one whose
+ * capture is on its way. */
 static void look_again(struct hone_session *session, const struct hone_facts *facts)
 {
-	if (!hone_facts_have_unknown(facts)) {
+	if (!hone_facts_have_unknown(facts) && session->reason != HONE_NO_TAIL_TARGET) {
 		session->look_again_ms = HONE_LOOK_AGAIN_MIN_MS;
 		return;
 	}
@@ -299,16 +300,6 @@ static bool is_anything_folded(const struct hone_result *result)
 	return false;
 }
 
-/* The kernel grants 33 in a row. The root uses one, a fallback another, and how many the programs
- * need that the owner puts into its array, now or later, is not known. */
-static bool makes_tail_calls(const struct hone_result *result)
-{
-	for (uint32_t i = 0; i < result->n_sites; i++)
-		if (result->sites[i].kind == HONE_SITE_TAIL_CALL)
-			return true;
-	return false;
-}
-
 enum hone_state hone_step_observed(struct hone_session *session)
 {
 	keep_report(session);
@@ -372,10 +363,6 @@ enum hone_state hone_step_answered(struct hone_session *session)
 	keep_report(session);
 	if (session->answer.refused != HONE_REWRITTEN) {
 		hone_step_reason(session, session->answer.refused, session->answer.detail);
-		return hone_step_refuse(session);
-	}
-	if (makes_tail_calls(&session->answer)) {
-		hone_step_reason(session, HONE_NO_TAIL_CALLS, "");
 		return hone_step_refuse(session);
 	}
 	if (!is_anything_folded(&session->answer)) {
@@ -457,6 +444,8 @@ enum hone_state hone_step_gated(struct hone_session *session)
 		hone_step_reason(session, HONE_NO_CHECK, session->job_died);
 		return hone_step_refuse(session);
 	}
+	if (session->gated.refused == HONE_NO_CHECK && has_moved(session))
+		return start_over(session);
 	session->candidate.gate = session->gated;
 	session->candidate.gated_ms = hone_now_ms();
 	if (session->gated.refused != HONE_REWRITTEN) {

@@ -20,6 +20,8 @@
 #include "runtime/deploy/compare.h"
 #include "runtime/deploy/packets.h"
 #include "runtime/deploy/side.h"
+#include "runtime/deploy/spy.h"
+#include "runtime/deploy/targets.h"
 
 enum {
 	BROKEN_SHARE = 16,     /* one packet in so many is run with the guard broken */
@@ -29,6 +31,7 @@ enum {
 
 struct check {
 	const struct hone_unit *unit;
+	const struct hone_maps *maps;	/* its own */
 	const struct hone_image *image; /* NULL: a control, B runs the original too */
 	const struct hone_check_opts *opts;
 	uint32_t n_packets;
@@ -187,8 +190,26 @@ static int run_all(struct check *check)
 
 /* ---- set-up ---- */
 
+static int open_side(const struct check *check, const struct hone_image *image,
+		     struct hone_side *side, char *detail)
+{
+	const struct hone_chain *chain = check->opts->chain;
+
+	return hone_side_open(
+		side,
+		&(struct hone_side_from){
+			.unit = check->unit,
+			.image = image,
+			.maps = &check->start,
+			.chain = chain,
+			.chain_maps = check->maps,
+			.spies = hone_spy_is_needed(check->unit) || hone_targets_redirect(chain),
+		},
+		detail);
+}
+
 /* The table of a side that marks blocks is theirs. */
-static int open_cover(struct check *check, bool spies)
+static int open_cover(struct check *check)
 {
 	const struct hone_result *cover = check->opts->cover;
 	void *table;
@@ -196,8 +217,7 @@ static int open_cover(struct check *check, bool spies)
 
 	if (!cover || !check->image)
 		return 0;
-	err = hone_side_open(&check->cover, check->unit, &cover->image, &check->start, spies,
-			     check->result.detail);
+	err = open_side(check, &cover->image, &check->cover, check->result.detail);
 	if (err || check->cover.fd < 0)
 		return hone_log_err(err ? err : -EACCES, "%s: blocks cannot be counted: %s",
 				    check->unit->name, check->result.detail);
@@ -212,28 +232,26 @@ static int open_cover(struct check *check, bool spies)
 
 /* Every side's maps are copies of `start`, so that they are equal whatever happens to the
  * unit's. */
-static int open_sides(struct check *check, const struct hone_maps *maps)
+static int open_sides(struct check *check)
 {
-	bool spies = hone_spy_is_needed(check->unit);
 	char *detail = check->result.detail;
-	int err = hone_maps_clone(check->unit, maps, &check->start, detail);
+	int err = hone_maps_clone(check->unit, check->maps, &check->start, detail);
 
 	if (!err)
-		err = hone_side_open(&check->a, check->unit, NULL, &check->start, spies, detail);
+		err = open_side(check, NULL, &check->a, detail);
 	if (!err)
-		err = hone_side_open(&check->b, check->unit, check->image, &check->start, spies,
-				     detail);
+		err = open_side(check, check->image, &check->b, detail);
 	if (!err && check->b.fd < 0)
 		refuse(check, HONE_CHECK_VERIFIER);
 	if (err || check->result.refused)
 		return err;
 	err = hone_compare_new(check->unit, &check->a.maps, &check->b.maps, &check->compare_ab);
-	return err ? err : open_cover(check, spies);
+	return err ? err : open_cover(check);
 }
 
-static int check_on_one_cpu(struct check *check, const struct hone_maps *maps)
+static int check_on_one_cpu(struct check *check)
 {
-	int err = open_sides(check, maps);
+	int err = open_sides(check);
 
 	if (err == -ENOTSUP) {
 		refuse(check, HONE_CHECK_NOT_CLONED);
@@ -282,13 +300,14 @@ static int check_once(const struct hone_unit *unit, const struct hone_maps *maps
 
 	if (!check)
 		return -ENOMEM;
-	check->unit = unit;
+	check->unit = opts->chain ? &opts->chain->unit : unit;
+	check->maps = opts->chain ? &opts->chain->maps : maps;
 	check->image = image;
 	check->opts = opts;
 	check->n_packets = n_packets;
 	err = hone_cpu_pin(&was);
 	if (!err) {
-		err = check_on_one_cpu(check, maps);
+		err = check_on_one_cpu(check);
 		hone_cpu_unpin(&was);
 	}
 	if (!err)

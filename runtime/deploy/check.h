@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check: differential run of an original against a candidate, on copies of all maps, with a
- * control run (original against original), once they differ, that tells nondeterminism from
- * miscompilation. */
+/* check: differential run of an original against a candidate, on copies of all maps, those of
+ * the programs behind its tail calls included, with a control run (original against original), once
+ * they differ, that tells nondeterminism from miscompilation. */
 #ifndef HONE_CHECK_H
 #define HONE_CHECK_H
 
 #include "compiler/facts.h"
-#include "runtime/live/maps.h"
+#include "runtime/live/chain.h"
 
 enum { HONE_CHECK_VERDICTS = 16 };
 
@@ -14,6 +14,9 @@ struct hone_check_opts {
 	uint32_t n_packets;
 	uint32_t batch; /* maps are compared after each batch of so many packets */
 	uint64_t seed;
+	/* the unit's, not refused; its unit and maps take the place of those that are given. NULL:
+	 * the unit's PROG_ARRAYs are empty, or the check is refused */
+	const struct hone_chain *chain;
 	const struct hone_result *cover; /* what honec made of the unit by HONE_REQUEST_COVER: its
 					    blocks are counted; NULL: no */
 	uint8_t *reached; /* with cover: one byte per block, set where it is entered; may be NULL */

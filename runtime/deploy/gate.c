@@ -20,6 +20,7 @@
 #include "runtime/deploy/measure.h"
 #include "runtime/deploy/packet_keys.h"
 #include "runtime/deploy/sandbox.h"
+#include "runtime/deploy/targets.h"
 
 enum {
 	FLOWS = 1024,
@@ -105,6 +106,9 @@ static int clone_maps(struct gate *gate, const struct hone_maps *maps)
 	char *detail = gate->result.detail;
 	int err = hone_maps_clone(gate->unit, maps, &gate->maps, detail);
 
+	if (!err)
+		err = hone_targets_load(gate->unit, gate->opts->chain, maps, &gate->maps, false,
+					detail);
 	if (err == -ENOTSUP) {
 		refuse(gate, HONE_CHECK_NOT_CLONED);
 		return 0;
@@ -192,11 +196,11 @@ int hone_gate_run(const struct hone_unit *unit, const struct hone_maps *maps,
 
 	if (!gate)
 		return -ENOMEM;
-	gate->unit = unit;
+	gate->unit = opts->chain ? &opts->chain->unit : unit;
 	gate->opts = opts;
 	gate->sandbox = (struct hone_sandbox)HONE_SANDBOX_EMPTY;
 	gate->root.fd = -1;
-	err = clone_maps(gate, maps);
+	err = clone_maps(gate, opts->chain ? &opts->chain->maps : maps);
 	if (!err && !gate->result.refused)
 		err = load_programs(gate, image);
 	if (!err && !gate->result.refused)

@@ -4,13 +4,14 @@
 #define HONE_GATE_H
 
 #include "compiler/facts.h"
-#include "runtime/live/maps.h"
+#include "runtime/live/chain.h"
 
 struct hone_gate_opts {
 	uint32_t pairs;	  /* 0: HONE_GATE_PAIRS */
 	uint32_t packets; /* timed, per program and pair; 0: HONE_GATE_PACKETS */
 	double min_ratio; /* what the image must reach besides being beyond the noise; 0: nothing */
 	uint64_t seed;	  /* of the packets */
+	const struct hone_chain *chain; /* as in check.h */
 };
 
 /* Defaults: a million packets, 100-300 ms with loading. */

@@ -6,6 +6,7 @@
 
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
+#include "runtime/deploy/targets.h"
 
 static int open_spied(struct hone_side *side, const struct hone_image *image)
 {
@@ -40,23 +41,25 @@ static int load(struct hone_side *side, const struct hone_unit *unit,
 	return 0;
 }
 
-int hone_side_open(struct hone_side *side, const struct hone_unit *unit,
-		   const struct hone_image *image, const struct hone_maps *maps, bool spies,
-		   char *detail)
+int hone_side_open(struct hone_side *side, const struct hone_side_from *from, char *detail)
 {
 	int err;
 
-	*side = (struct hone_side){
-		.unit = unit, .sandbox = HONE_SANDBOX_EMPTY, .original = {.fd = -1}, .fd = -1};
-	err = hone_maps_clone(unit, maps, &side->maps, detail);
+	*side = (struct hone_side){.unit = from->unit,
+				   .sandbox = HONE_SANDBOX_EMPTY,
+				   .original = {.fd = -1},
+				   .fd = -1};
+	err = hone_maps_clone(from->unit, from->maps, &side->maps, detail);
+	if (!err && from->spies)
+		err = open_spied(side, from->image);
+	if (!err)
+		err = hone_targets_load(from->unit, from->chain, from->chain_maps, &side->maps,
+					from->spies, detail);
 	if (err)
 		return err;
-	if (!spies)
-		return load(side, unit, image, detail);
-	err = open_spied(side, image);
-	if (err)
-		return err;
-	return load(side, &side->spied_unit, image ? &side->spied_image : NULL, detail);
+	if (!from->spies)
+		return load(side, from->unit, from->image, detail);
+	return load(side, &side->spied_unit, from->image ? &side->spied_image : NULL, detail);
 }
 
 void hone_side_close(struct hone_side *side)

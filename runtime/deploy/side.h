@@ -5,6 +5,7 @@
 
 #include "runtime/deploy/outcome.h"
 #include "runtime/deploy/sandbox.h"
+#include "runtime/live/chain.h"
 
 struct hone_side {
 	const struct hone_unit *unit; /* borrowed */
@@ -19,17 +20,23 @@ struct hone_side {
 	struct hone_outcome outcome; /* of the last packet */
 };
 
-/* hone_side_open() - load a copy of the unit, or the image, on copies of `maps`.
+/* What a side is made of; all borrowed. */
+struct hone_side_from {
+	const struct hone_unit *unit;
+	const struct hone_image *image; /* NULL: the unit itself */
+	const struct hone_maps *maps;	/* are copied */
+	const struct hone_chain *chain; /* the programs behind the unit's tail calls; NULL: none */
+	const struct hone_maps *chain_maps; /* whose PROG_ARRAYs name them */
+	bool spies; /* redirects are noted instead of lost, copies of packets are not sent */
+};
+
+/* hone_side_open() - load a copy of the unit, or the image, on copies of the maps.
  *
- * image:  NULL: the unit itself
- * spies:  redirects are noted instead of lost, copies of packets are not sent
  * detail: why the maps cannot be copied, or the verifier's words
  *
- * Returns 0 (fd is -1 where the verifier refused), -ENOTSUP (a map cannot be copied), or -errno.
- * Close in any case. */
-int hone_side_open(struct hone_side *side, const struct hone_unit *unit,
-		   const struct hone_image *image, const struct hone_maps *maps, bool spies,
-		   char *detail);
+ * Returns 0 (fd is -1 where the verifier refused), -ENOTSUP (a map, or what a PROG_ARRAY holds,
+ * cannot be copied), or -errno. Close in any case. */
+int hone_side_open(struct hone_side *side, const struct hone_side_from *from, char *detail);
 void hone_side_close(struct hone_side *side);
 
 /* hone_side_run() - side->outcome. Returns 0 or -errno, logged. */

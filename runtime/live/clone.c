@@ -4,10 +4,10 @@
  * When:    before each check and each measurement; copy() when clones are to be used again.
  * Does:    same type, sizes, flags, BTF and contents; inner maps are cloned once each, and an
  *          inner map that is also a map of the unit stays the same map in the copy.
- * Not:     rings and perf buffers get no content. Hash seeds are zero in the clones, so that two
- *          clones are walked in the same order. Recency in LRU maps is that of the copying.
- * Refuses: what cannot be read or written by bpf(2) (queues, sockets, filters), programs in a
- *          PROG_ARRAY, an outer map without an inner one to take as the template. */
+ * Not:     rings and perf buffers get no content, PROG_ARRAYs neither (deploy/targets.c). Hash
+ * seeds are zero in the clones, so that two clones are walked in the same order. Recency in LRU
+ * maps is that of the copying. Refuses: what cannot be read or written by bpf(2) (queues, sockets,
+ * filters), an outer map without an inner one to take as the template. */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
@@ -276,21 +276,6 @@ static int clone_outer(int from_fd, const struct hone_map *map, struct twins *tw
 	return TAKE_FD(fd);
 }
 
-static int clone_programs(int from_fd, const struct hone_map *map, char *detail)
-{
-	_cleanup_(content_cleanup) struct hone_content content = {0};
-	int err = hone_content_read(from_fd, map, &content);
-
-	if (err)
-		return err;
-	if (content.n > 0) {
-		snprintf(detail, HONE_DETAIL_LEN, "map %s: tail-call targets are not cloned yet",
-			 map->name);
-		return -ENOTSUP;
-	}
-	return create_like(from_fd, 0);
-}
-
 static int clone_map(int from_fd, const struct hone_map *map, struct twins *twins, char *detail)
 {
 	switch (hone_map_kind(map->type)) {
@@ -301,7 +286,7 @@ static int clone_map(int from_fd, const struct hone_map *map, struct twins *twin
 	case HONE_MAP_OUTER:
 		return clone_outer(from_fd, map, twins, detail);
 	case HONE_MAP_PROGRAMS:
-		return clone_programs(from_fd, map, detail);
+		return create_like(from_fd, 0);
 	case HONE_MAP_NOT_CLONED:
 		break;
 	}

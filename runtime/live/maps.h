@@ -22,10 +22,11 @@ void hone_maps_close(struct hone_maps *maps);
  * members stay. Returns 0 or -errno. */
 int hone_map_describe(int fd, struct hone_map *out);
 
-/* hone_maps_clone() - new, equal maps, with the same contents (inner maps and programs in
- * PROG_ARRAYs are cloned or referenced as map type demands; contents that cannot be copied, such
- * as a DEVMAP's interfaces of another namespace, are refused). -ENOTSUP: a type that cannot be
- * cloned; detail names the map. Changes of the originals meanwhile may or may not be in. */
+/* hone_maps_clone() - new, equal maps, with the same contents (inner maps are cloned or
+ * referenced as map type demands; contents that cannot be copied, such as a DEVMAP's interfaces of
+ * another namespace, are refused). PROG_ARRAYs are empty: hone_targets_load() fills them. -ENOTSUP:
+ * a type that cannot be cloned; detail names the map. Changes of the originals meanwhile may or may
+ * not be in. */
 int hone_maps_clone(const struct hone_unit *unit, const struct hone_maps *from,
 		    struct hone_maps *out, char *detail);
 

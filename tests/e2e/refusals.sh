@@ -26,14 +26,14 @@ load pass
 says NO_SITE_FOLDED hone -j attach v0 --level 2
 says NO_SITE_FOLDED hone status v0
 
-# An empty slot does not last: what it leads to may need every tail call that the kernel grants.
-hone detach v0 || fail "detach"
-in_ns ip link set dev v0 xdpdrv off
-load tail_call
-says NO_TAIL_CALLS hone -j attach v0 --level 2
-
 mount --bind "$STATE" "$STATE" && mount -o remount,bind,ro "$STATE" || fail "cannot make the state read-only"
-says NO_KERNEL_OBJECT hone -j level v0 1
+hone level v0 1 >/dev/null 2>&1
+[ "$(hone status v0 -j | field '.units[0].level')" = 1 ] || fail "no level without a state directory"
+grep -q "operator.json: cannot replace" "$TMP/honed.log" || fail "a read-only state is not told"
+honed_kill
 umount "$STATE"
+honed_start
+[ "$(hone status v0 -j | field '.units[0].level')" = 1 ] || fail "the level that could not be written is lost"
+say "a state that cannot be written"
 hone detach v0 || fail "detach"
 honed_stop

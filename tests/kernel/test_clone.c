@@ -254,22 +254,33 @@ static void refuses(int fd, const char *why)
 	drop(&u);
 }
 
-static void refuses_what_cannot_be_copied(void **state)
+/* Programs need copies of their own, on the copies of their maps: not this layer's. */
+static void arrays_of_programs_are_empty_in_the_copy(void **state)
 {
 	const struct bpf_insn insns[] = {ASM_MOV_IMM(BPF_REG_0, 2), ASM_EXIT()};
-	int inner = create(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = (__u32)inner);
+	struct unit_of_maps u = {0};
 	int programs = create(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
 	int prog = bpf_prog_load(BPF_PROG_TYPE_XDP, "target", "GPL", insns, 2, NULL);
-	__u32 zero = 0;
+	__u32 zero = 0, id;
+
+	(void)state;
+	put(programs, &zero, &prog);
+	add_map(&u, programs);
+	clone_is_equal(&u);
+	assert_int_equal(bpf_map_lookup_elem(u.copy.fd[0], &zero, &id), -ENOENT);
+	close(prog);
+	drop(&u);
+}
+
+static void refuses_what_cannot_be_copied(void **state)
+{
+	int inner = create(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = (__u32)inner);
 
 	(void)state;
 	refuses(create(BPF_MAP_TYPE_QUEUE, 0, 4, 4, 0), "type 22 cannot be copied");
 	refuses(bpf_map_create(BPF_MAP_TYPE_HASH_OF_MAPS, "outer", 4, 4, 4, &opts), "template");
-	put(programs, &zero, &prog);
-	refuses(programs, "tail-call targets are not cloned yet");
 	close(inner);
-	close(prog);
 }
 
 int main(void)
@@ -282,6 +293,7 @@ int main(void)
 		cmocka_unit_test(clones_devices),
 		cmocka_unit_test(frozen_maps_are_frozen_in_the_copy),
 		cmocka_unit_test(rings_are_new_and_empty),
+		cmocka_unit_test(arrays_of_programs_are_empty_in_the_copy),
 		cmocka_unit_test(refuses_what_cannot_be_copied),
 	};
 

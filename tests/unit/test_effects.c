@@ -259,6 +259,15 @@ static void sites_are_lookups_and_tail_calls(void **state)
 	assert_int_equal(analysis->sites[1].maps, 8);
 	assert_int_equal(analysis->sites[1].id, 1);
 	assert_false(analysis->sites[1].in_loop);
+	assert_true(analysis->sites[1].key_is_known);
+	assert_int_equal(analysis->sites[1].key, 1);
+}
+
+static void a_loaded_index_is_not_known(void **state)
+{
+	EFFECTS(LD_MAP(2, 3), LOAD(BPF_W, 3, 1, 16), CALL(BPF_FUNC_tail_call), DONE());
+	assert_int_equal(analysis->n_sites, 1);
+	assert_false(analysis->sites[0].key_is_known);
 }
 
 static void sites_in_loops_say_so(void **state)
@@ -367,6 +376,7 @@ int main(void)
 		ANALYSED(atomic_logic_changes_its_bits),
 		ANALYSED(exchanges_change_everything),
 		ANALYSED(sites_are_lookups_and_tail_calls),
+		ANALYSED(a_loaded_index_is_not_known),
 		ANALYSED(sites_in_loops_say_so),
 		ANALYSED(constant_indexes_are_known),
 		ANALYSED(indexes_that_differ_by_path_are_not_known),

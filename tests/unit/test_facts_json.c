@@ -150,9 +150,10 @@ static struct hone_result a_result(void)
 	static uint8_t table[16] = {255, 255, 255, 255, 255, 255, 255, 255, 1};
 	static struct hone_effects effects[] = {{.is_unknown = true}, {.changed = {0xc0}}};
 	static struct hone_site_report sites[] = {
-		{0, 99, -1, HONE_SITE_TAIL_CALL, HONE_CLASS_LIVE, "", HONE_NO_ONE_MAP, 0},
+		{0, 99, -1, HONE_SITE_TAIL_CALL, HONE_CLASS_LIVE, "", HONE_NO_ONE_MAP, 0, true,
+		 UINT32_MAX},
 		{1, 125, 3, HONE_SITE_LOOKUP, HONE_CLASS_KEYS_FIXED, "key_filter", HONE_REWRITTEN,
-		 12},
+		 12, false, 0},
 	};
 	static struct hone_pass_report passes[] = {{"empty_map", 3, 0.1}};
 	static uint32_t block_insns[] = {0, 4, 17};
