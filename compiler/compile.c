@@ -81,9 +81,12 @@ static void keep_blocks(struct compile *c)
 
 /* ---- to LLVM and back ---- */
 
-/* Division with sign exists from v4 on; all else is in v3. */
+/* Division with sign and jumps over more than 32,767 instructions exist from v4 on; all else is
+ * in v3. An image may be longer than its original. */
 static const char *cpu_for(const struct hone_code *code)
 {
+	if (code->n_insns > INT16_MAX / 2)
+		return "v4";
 	for (uint32_t i = 0; i < code->n_insns; i++) {
 		uint8_t class = BPF_CLASS(code->insns[i].code), op = BPF_OP(code->insns[i].code);
 		bool is_alu = class == BPF_ALU || class == BPF_ALU64;

@@ -138,11 +138,19 @@ static enum hone_reason check_load_imm(const struct bpf_insn *insn)
 	}
 }
 
+static enum hone_reason check_packet_load(const struct bpf_insn *insn)
+{
+	bool is_absolute = BPF_MODE(insn->code) == BPF_ABS;
+
+	return only_if(hone_insn_bytes(insn) < 8 &&
+		       zero(insn, NO_DST | NO_OFF | (is_absolute ? NO_SRC : 0)));
+}
+
 static enum hone_reason check_load(const struct bpf_insn *insn)
 {
 	if (hone_insn_class(insn) == BPF_LD) {
-		if (BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND)
-			return HONE_NO_LEGACY_LOAD;
+		if (hone_insn_is_packet_load(insn))
+			return check_packet_load(insn);
 		return hone_insn_is_wide(insn) ? check_load_imm(insn) : HONE_NO_INSN;
 	}
 	switch (BPF_MODE(insn->code)) {
@@ -157,6 +165,8 @@ static enum hone_reason check_load(const struct bpf_insn *insn)
 
 static enum hone_reason check_atomic(const struct bpf_insn *insn)
 {
+	if (insn->imm == HONE_INSN_LOAD_ACQUIRE || insn->imm == HONE_INSN_STORE_RELEASE)
+		return HONE_NO_ACQUIRE; /* LLVM 19 cannot emit them */
 	if (hone_insn_bytes(insn) < 4)
 		return HONE_NO_INSN;
 	switch (insn->imm) {

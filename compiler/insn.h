@@ -8,8 +8,10 @@
 
 /* Encodings that the system's headers may be too old to name. */
 enum {
-	HONE_INSN_MEMSX = 0x80, /* mode: sign-extending load */
-	HONE_INSN_JCOND = 0xe0, /* jump: may_goto */
+	HONE_INSN_MEMSX = 0x80,		/* mode: sign-extending load */
+	HONE_INSN_JCOND = 0xe0,		/* jump: may_goto */
+	HONE_INSN_LOAD_ACQUIRE = 0x100, /* of an atomic, in its immediate */
+	HONE_INSN_STORE_RELEASE = 0x110,
 	HONE_INSN_LD_IMM64 = BPF_LD | BPF_DW | BPF_IMM,
 };
 
@@ -26,6 +28,14 @@ static inline uint8_t hone_insn_class(const struct bpf_insn *insn)
 static inline bool hone_insn_is_wide(const struct bpf_insn *insn)
 {
 	return insn->code == HONE_INSN_LD_IMM64;
+}
+
+/* LD_ABS, LD_IND: r0 = bytes of the packet in r6, in the order of numbers; r1-r5 are lost; where
+ * the packet ends before, the program does, and returns 0. */
+static inline bool hone_insn_is_packet_load(const struct bpf_insn *insn)
+{
+	return hone_insn_class(insn) == BPF_LD &&
+	       (BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND);
 }
 
 /* The 64-bit constant of an ld_imm64 that names no map. */

@@ -229,6 +229,18 @@ static bool check_jump(struct solving *s, const struct hone_state *state, uint32
 	       (BPF_SRC(insn->code) != BPF_X || check_operand(s, state, at, insn->src_reg));
 }
 
+/* The context is in r6; an LD_IND has a number beside it. */
+static bool check_packet_load(struct solving *s, const struct hone_state *state, uint32_t at)
+{
+	const struct bpf_insn *insn = &s->code->insns[at];
+
+	if (!hone_insn_is_packet_load(insn))
+		return true;
+	if (state->reg[BPF_REG_6].kind != HONE_KIND_CTX || !state->reg[BPF_REG_6].is_known)
+		return refuse(s, at, "r6 is not the context");
+	return BPF_MODE(insn->code) == BPF_ABS || check_operand(s, state, at, insn->src_reg);
+}
+
 static bool check_uses(struct solving *s, const struct hone_state *state, uint32_t at)
 {
 	const struct bpf_insn *insn = &s->code->insns[at];
@@ -240,6 +252,8 @@ static bool check_uses(struct solving *s, const struct hone_state *state, uint32
 	case BPF_JMP:
 	case BPF_JMP32:
 		return check_jump(s, state, at);
+	case BPF_LD:
+		return check_packet_load(s, state, at);
 	case BPF_LDX:
 		return check_address(s, state, at, insn->src_reg);
 	case BPF_STX:
@@ -341,7 +355,7 @@ static int written_register(const struct bpf_insn *insn)
 	switch (hone_insn_class(insn)) {
 	case BPF_ALU:
 	case BPF_ALU64:
-	case BPF_LD:
+	case BPF_LD: /* a packet load's field is 0, as is where it loads to */
 	case BPF_LDX:
 		return insn->dst_reg;
 	case BPF_STX:
@@ -390,19 +404,13 @@ static void number_sites(const struct hone_code *code, struct hone_kinds *kinds)
 	}
 }
 
-static bool is_known_prog_type(uint32_t type)
-{
-	return type == BPF_PROG_TYPE_XDP || type == BPF_PROG_TYPE_SCHED_CLS ||
-	       type == BPF_PROG_TYPE_SCHED_ACT;
-}
-
 struct hone_kinds *hone_kinds(struct hone_arena *arena, const struct hone_code *code,
 			      struct hone_refusal *why)
 {
 	struct hone_kinds *kinds = hone_arena_alloc(arena, 1, sizeof(*kinds));
 	struct solving s = {.code = code, .kinds = kinds, .why = why};
 
-	if (!is_known_prog_type(code->unit->prog_type)) {
+	if (!hone_context_is_known(code->unit->prog_type)) {
 		why->reason = HONE_NO_PROG_TYPE;
 		snprintf(why->detail, sizeof(why->detail), "program type %u",
 			 code->unit->prog_type);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kinds: what kinds.c, kinds_step.c and effects.c share about calls. */
+/* kinds: what kinds.c, kinds_step.c and effects.c share about calls, and about the context. */
 #ifndef HONE_KINDS_H
 #define HONE_KINDS_H
 
@@ -21,5 +21,11 @@ static inline uint64_t hone_all_maps(const struct hone_unit *unit)
 {
 	return unit->n_maps >= HONE_MAPS_MAX ? UINT64_MAX : (1ull << unit->n_maps) - 1;
 }
+
+/* ---- context.c ---- */
+
+/* Is it told which fields of the context are pointers? */
+bool hone_context_is_known(uint32_t prog_type);
+bool hone_context_is_pointer(uint32_t prog_type, int64_t offset);
 
 #endif

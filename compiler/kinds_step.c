@@ -2,8 +2,6 @@
 /* kinds_step: what one instruction makes of registers and stack. The fixpoint around it is in
  * kinds.c. It refuses nothing: what makes no sense becomes a plain scalar, and kinds.c refuses
  * where that would be used as an address. */
-#include <stddef.h>
-
 #include "compiler/insn.h"
 #include "compiler/kinds.h"
 #include "compiler/value.h"
@@ -105,20 +103,6 @@ static struct hone_value load_somewhere(const struct hone_state *state, uint64_t
 
 /* ---- loads and stores ---- */
 
-/* Context fields that the verifier makes pointers of. */
-static bool is_pointer_field(uint32_t prog_type, int64_t offset)
-{
-	if (prog_type == BPF_PROG_TYPE_XDP)
-		return offset == offsetof(struct xdp_md, data) ||
-		       offset == offsetof(struct xdp_md, data_end) ||
-		       offset == offsetof(struct xdp_md, data_meta);
-	return offset == offsetof(struct __sk_buff, data) ||
-	       offset == offsetof(struct __sk_buff, data_end) ||
-	       offset == offsetof(struct __sk_buff, data_meta) ||
-	       offset == offsetof(struct __sk_buff, flow_keys) ||
-	       offset == offsetof(struct __sk_buff, sk);
-}
-
 static struct hone_value load(const struct hone_code *code, const struct hone_state *state,
 			      const struct bpf_insn *insn)
 {
@@ -132,7 +116,7 @@ static struct hone_value load(const struct hone_code *code, const struct hone_st
 	if (base->kind == HONE_KIND_STACK)
 		return load_stack(state, offset, hone_insn_bytes(insn));
 	if (base->kind == HONE_KIND_CTX && base->is_known &&
-	    is_pointer_field(code->unit->prog_type, offset))
+	    hone_context_is_pointer(code->unit->prog_type, offset))
 		return (struct hone_value){.kind = HONE_KIND_POINTER, .other = true};
 	return hone_value_scalar();
 }
@@ -246,6 +230,13 @@ static struct hone_value returned(const struct hone_code *code, const struct hon
 	return value;
 }
 
+static void set_after_call(struct hone_state *state, struct hone_value result)
+{
+	for (int reg = BPF_REG_1; reg <= BPF_REG_5; reg++)
+		state->reg[reg] = (struct hone_value){.kind = HONE_KIND_UNSET};
+	state->reg[BPF_REG_0] = result;
+}
+
 static void step_call(const struct hone_code *code, const struct hone_kinds *kinds,
 		      struct hone_state *state, uint32_t at)
 {
@@ -254,9 +245,7 @@ static void step_call(const struct hone_code *code, const struct hone_kinds *kin
 
 	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)
 		call_writes_stack(code, state, helper, arg);
-	for (int reg = BPF_REG_1; reg <= BPF_REG_5; reg++)
-		state->reg[reg] = (struct hone_value){.kind = HONE_KIND_UNSET};
-	state->reg[BPF_REG_0] = result;
+	set_after_call(state, result);
 }
 
 /* ---- all ---- */
@@ -293,7 +282,10 @@ void hone_kinds_step(const struct hone_code *code, const struct hone_kinds *kind
 			BPF_SRC(insn->code) == BPF_X ? &state->reg[insn->src_reg] : &imm);
 		break;
 	case BPF_LD:
-		state->reg[insn->dst_reg] = load_imm(insn);
+		if (hone_insn_is_packet_load(insn))
+			set_after_call(state, hone_value_scalar());
+		else
+			state->reg[insn->dst_reg] = load_imm(insn);
 		break;
 	case BPF_LDX:
 		state->reg[insn->dst_reg] = load(code, state, insn);

@@ -107,8 +107,9 @@ static bool lift_insn(struct hone_lifter *lifter, const struct hone_block *block
 	case BPF_ALU64:
 		return hone_lift_alu(lifter, insn);
 	case BPF_LD:
-		return insn->code == (BPF_LD | BPF_IMM | BPF_DW) &&
-		       hone_lift_load_imm64(lifter, insn);
+		return insn->code == (BPF_LD | BPF_IMM | BPF_DW)
+			       ? hone_lift_load_imm64(lifter, insn)
+			       : hone_lift_packet_load(lifter, insn);
 	case BPF_LDX:
 		return hone_lift_load(lifter, insn);
 	case BPF_ST:

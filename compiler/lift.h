@@ -63,6 +63,8 @@ LLVMValueRef hone_lift_opaque_int(struct hone_lifter *lifter, LLVMValueRef value
  * Return false for what hone_decode() should have refused. */
 
 bool hone_lift_alu(struct hone_lifter *lifter, const struct bpf_insn *insn);
+/* LD_ABS, LD_IND. */
+bool hone_lift_packet_load(struct hone_lifter *lifter, const struct bpf_insn *insn);
 bool hone_lift_load_imm64(struct hone_lifter *lifter, const struct bpf_insn *insn);
 bool hone_lift_load(struct hone_lifter *lifter, const struct bpf_insn *insn);
 bool hone_lift_store(struct hone_lifter *lifter, const struct bpf_insn *insn);

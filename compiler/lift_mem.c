@@ -4,6 +4,8 @@
  * programs write: other CPUs and user space see them meanwhile. */
 #include "compiler/lift.h"
 
+#include <string.h>
+
 #ifndef BPF_MEMSX
 #define BPF_MEMSX 0x80 /* linux 6.6: load with sign extension */
 #endif
@@ -182,6 +184,25 @@ bool hone_lift_store(struct hone_lifter *lifter, const struct bpf_insn *insn)
 
 	store = hone_ir_store(lifter->ir, stored_value(lifter, insn), address);
 	set_volatile_if_seen(lifter, insn->dst_reg, store);
+	return true;
+}
+
+bool hone_lift_packet_load(struct hone_lifter *lifter, const struct bpf_insn *insn)
+{
+	static const char *const names[] = {
+		[1] = "llvm.bpf.load.byte", [2] = "llvm.bpf.load.half", [4] = "llvm.bpf.load.word"};
+	struct hone_ir *ir = lifter->ir;
+	const char *name = names[access_bytes(insn->code) & 7];
+	unsigned int id = LLVMLookupIntrinsicID(name, strlen(name));
+	LLVMValueRef args[] = {hone_lift_ptr(lifter, BPF_REG_6), hone_ir_const(ir, insn->imm)};
+
+	if (BPF_MODE(insn->code) == BPF_IND)
+		args[1] = LLVMBuildAdd(ir->builder, hone_lift_int(lifter, insn->src_reg), args[1],
+				       "");
+	hone_lift_set_int(
+		lifter, BPF_REG_0,
+		LLVMBuildCall2(ir->builder, LLVMIntrinsicGetType(ir->context, id, NULL, 0),
+			       LLVMGetIntrinsicDeclaration(ir->module, id, NULL, 0), args, 2, ""));
 	return true;
 }
 

@@ -270,6 +270,12 @@ static void step_store(struct hone_tested *t, struct state *state, uint32_t at)
 	state->place[insn->imm == BPF_CMPXCHG ? BPF_REG_0 : insn->src_reg] = clean;
 }
 
+static void clean_after_call(struct state *state)
+{
+	for (int reg = BPF_REG_0; reg <= BPF_REG_5; reg++)
+		state->place[reg] = clean;
+}
+
 static void step_call(struct hone_tested *t, struct state *state, uint32_t at)
 {
 	const struct hone_helper *helper = hone_helper(t->code->insns[at].imm);
@@ -283,8 +289,22 @@ static void step_call(struct hone_tested *t, struct state *state, uint32_t at)
 		for (int slot = slots.first; slot <= slots.last; slot++)
 			state->place[hone_place_of_slot(slot)] = clean;
 	}
-	for (int reg = BPF_REG_0; reg <= BPF_REG_5; reg++)
-		state->place[reg] = clean;
+	clean_after_call(state);
+}
+
+/* A packet load by LD_ABS or LD_IND, or a constant. */
+static void step_ld(struct hone_tested *t, struct state *state, uint32_t at)
+{
+	const struct bpf_insn *insn = &t->code->insns[at];
+
+	if (!hone_insn_is_packet_load(insn)) {
+		state->place[insn->dst_reg] =
+			insn->src_reg == 0 ? a_constant(hone_insn_imm64(insn)) : clean;
+		return;
+	}
+	if (BPF_MODE(insn->code) == BPF_IND && is_secret(&state->place[insn->src_reg]))
+		give_up(t);
+	clean_after_call(state);
 }
 
 static void step(struct hone_tested *t, struct state *state, uint32_t at)
@@ -297,8 +317,7 @@ static void step(struct hone_tested *t, struct state *state, uint32_t at)
 		step_alu(t, state, at);
 		break;
 	case BPF_LD:
-		state->place[insn->dst_reg] =
-			insn->src_reg == 0 ? a_constant(hone_insn_imm64(insn)) : clean;
+		step_ld(t, state, at);
 		break;
 	case BPF_LDX:
 		step_load(t, state, at);

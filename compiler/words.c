@@ -266,6 +266,12 @@ static void step_store(struct naming *n, struct state *state, uint32_t at)
 	rename_place(n, &state->place[insn->imm == BPF_CMPXCHG ? BPF_REG_0 : insn->src_reg]);
 }
 
+static void rename_after_call(struct naming *n, struct state *state)
+{
+	for (int reg = BPF_REG_0; reg <= BPF_REG_5; reg++)
+		rename_place(n, &state->place[reg]);
+}
+
 static void step_call(struct naming *n, struct state *state, uint32_t at)
 {
 	const struct hone_helper *helper = hone_helper(n->code->insns[at].imm);
@@ -273,8 +279,7 @@ static void step_call(struct naming *n, struct state *state, uint32_t at)
 	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)
 		rename_slots(n, state,
 			     hone_call_slots(n->code, n->kinds->reg[at], helper, arg, true));
-	for (int reg = BPF_REG_0; reg <= BPF_REG_5; reg++)
-		rename_place(n, &state->place[reg]);
+	rename_after_call(n, state);
 }
 
 static void step(struct naming *n, struct state *state, uint32_t at)
@@ -287,7 +292,10 @@ static void step(struct naming *n, struct state *state, uint32_t at)
 		step_alu(n, state, at);
 		break;
 	case BPF_LD:
-		rename_place(n, &state->place[insn->dst_reg]);
+		if (hone_insn_is_packet_load(insn))
+			rename_after_call(n, state);
+		else
+			rename_place(n, &state->place[insn->dst_reg]);
 		break;
 	case BPF_LDX:
 		step_load(n, state, at);

@@ -57,7 +57,7 @@ static json_t *resolve_failed(const struct request *request, int err)
 		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN,
 				  "%s: attached more than once: name an interface", text);
 	case -ENOTSUP:
-		return hone_error(HONE_EXIT_FAILED, HONE_NO_PROG_TYPE,
+		return hone_error(HONE_EXIT_FAILED, HONE_NO_ATTACH_TYPE,
 				  "%s: not an XDP program that runs in software", text);
 	default:
 		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN, "%s: %s", text, strerror(-err));

@@ -106,6 +106,9 @@ row 1 "no XDP|nothing|no program" "nothing attached" -- hone attach v0
 row 1 "id:0|no such program|not a" "program id 0" -- hone attach id:0
 row 1 "id:x|not a|number" "program id that is no number" -- hone attach id:x
 row 1 "passwd" "a path that is no BPF object" -- hone attach /etc/passwd
+bpftool prog load "$OBJECTS/socket.bpf.o" "$BPFFS-socket"
+row 1 "NO_ATTACH_TYPE" "a program of another type" -- hone -j attach "$BPFFS-socket"
+rm -f "$BPFFS-socket"
 row 3 "not attached|not under|unknown|no unit" "detach of what is not attached" -- hone detach v0
 row 3 "not attached|not under|unknown|no unit" "pause of what is not attached" -- hone pause v0
 row 1 "error" "garbage on the socket" -- raw '\x08\x00\x00\x00garbage!'

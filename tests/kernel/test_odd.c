@@ -97,6 +97,13 @@ static void frame_addresses_have_an_order(void **state)
 	      ASM_LOAD(BPF_DW, BPF_REG_1, BPF_REG_10, -64), ASM_EXIT());
 }
 
+static void long_jumps(void **state)
+{
+	EQUAL(BEGIN, ASM_MOV_IMM(BPF_REG_0, XDP_TX), ASM_LOAD(BPF_B, BPF_REG_1, BPF_REG_7, 0),
+	      ASM_JMP_IMM(BPF_JGT, BPF_REG_1, 20, 1), {.code = BPF_JMP32 | BPF_JA, .imm = 1},
+	      ASM_MOV_IMM(BPF_REG_0, XDP_DROP), ASM_EXIT());
+}
+
 static void distance_of_frame_addresses(void **state)
 {
 	EQUAL(BEGIN, ASM_LOAD(BPF_DW, BPF_REG_1, BPF_REG_7, 0),
@@ -226,6 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frame_address_is_not_null),
 		cmocka_unit_test(frame_addresses_have_an_order),
+		cmocka_unit_test(long_jumps),
 		cmocka_unit_test(distance_of_frame_addresses),
 		cmocka_unit_test(overwritten_context_is_a_number),
 		cmocka_unit_test(overwritten_frame_address_is_a_number),
