@@ -150,9 +150,11 @@ bool hone_session_has_row(enum hone_state state, enum hone_event event)
 
 bool hone_session_event(struct hone_session *session, enum hone_event event)
 {
-	enum hone_state before = session->state;
-	enum hone_state after = table[before][event](session);
+	enum hone_state before = session->state, after;
 
+	hone_maps_open_arrays(&session->unit, &session->maps); /* logs; whoever needs one refuses */
+	after = table[before][event](session);
+	hone_maps_close_arrays(&session->unit, &session->maps);
 	session->state = after;
 	if (after != before) {
 		uint64_t now_ms = hone_now_ms();
@@ -199,6 +201,7 @@ int hone_session_new(struct hone_daemon *daemon, const struct hone_target *targe
 		.retry_ms = HONE_RETRY_MIN_MS,
 		.timer = {.fn = timer_due, .arg = session},
 	};
+	hone_maps_close_arrays(&session->unit, &session->maps);
 	*unit = (struct hone_unit){0};
 	*maps = (struct hone_maps){0};
 	daemon->sessions = session;

@@ -54,7 +54,7 @@ struct hone_session {
 	struct hone_session *next;
 	struct hone_target target;
 	struct hone_unit unit; /* maps: described, without snapshot */
-	struct hone_maps maps;
+	struct hone_maps maps; /* PROG_ARRAYs are open during events only */
 	/* PROG_ARRAYs behind the unit's tail calls, by id, as they were watched last */
 	uint32_t n_arrays, arrays[HONE_MAPS_MAX];
 	struct hone_deployment deploy; /* dir[0] == 0: nothing is pinned */

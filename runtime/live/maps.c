@@ -40,6 +40,29 @@ int hone_maps_open(const struct hone_unit *unit, struct hone_maps *out)
 	return 0;
 }
 
+void hone_maps_close_arrays(const struct hone_unit *unit, struct hone_maps *maps)
+{
+	for (uint32_t i = 0; i < maps->n; i++) {
+		if (unit->maps[i].type != BPF_MAP_TYPE_PROG_ARRAY || maps->fd[i] < 0)
+			continue;
+		close(maps->fd[i]);
+		maps->fd[i] = -1;
+	}
+}
+
+int hone_maps_open_arrays(const struct hone_unit *unit, struct hone_maps *maps)
+{
+	for (uint32_t i = 0; i < maps->n; i++) {
+		if (unit->maps[i].type != BPF_MAP_TYPE_PROG_ARRAY || maps->fd[i] >= 0)
+			continue;
+		maps->fd[i] = bpf_map_get_fd_by_id(unit->maps[i].id);
+		if (maps->fd[i] < 0)
+			return hone_log_err(-errno, "map %s: cannot open id %u", unit->maps[i].name,
+					    unit->maps[i].id);
+	}
+	return 0;
+}
+
 /* bpf_map_info does not tell; fdinfo does (kernel/bpf/syscall.c bpf_map_show_fdinfo()). */
 static int find_frozen(int fd, bool *is_frozen)
 {

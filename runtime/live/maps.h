@@ -18,6 +18,12 @@ struct hone_maps {
 int hone_maps_open(const struct hone_unit *unit, struct hone_maps *out);
 void hone_maps_close(struct hone_maps *maps);
 
+/* hone_maps_close_arrays() - close the PROG_ARRAYs among them (fd -1) for the time in which nothing
+ * is done with them: the kernel empties a PROG_ARRAY when its last descriptor and pin are gone, and
+ * when that is must not depend on hone. hone_maps_open_arrays() - open them again; 0 or -errno. */
+void hone_maps_close_arrays(const struct hone_unit *unit, struct hone_maps *maps);
+int hone_maps_open_arrays(const struct hone_unit *unit, struct hone_maps *maps);
+
 /* hone_map_describe() - fill name, type, sizes, flags, id, is_frozen from an open map; the other
  * members stay. Returns 0 or -errno. */
 int hone_map_describe(int fd, struct hone_map *out);

@@ -61,6 +61,9 @@ lives
 say "another program, and live again"
 
 put steps 1 second
+sends_to 3
+sleep 1 # the next write alone is what makes the daemon look again
+lives
 put more 1 first # which entry does not hold
 refuses NO_TAIL_CYCLE
 put more 1 third
@@ -76,6 +79,16 @@ put steps 1 other
 sends_to 0
 honed_start
 lives
+
+# An owner who gives an array up empties it: hone does not hold on to it.
+steps=$(bpftool -j map show pinned "$OWNER/maps/steps" | field .id)
+holds() { bpftool -j map lookup id "$steps" key 0 0 0 0 | jq -e .value >/dev/null 2>&1; }
+holds || fail "steps holds nothing"
+rm "$OWNER/maps/steps"
+is_empty() { ! holds; }
+wait_until 10 is_empty || fail "steps was not emptied"
+is_live || fail "not live: $(hone status v0)"
+say "emptied with its owner's last pin"
 hone detach v0 >/dev/null || fail "detach"
 [ "$(attached)" = "$ENTRY_ID" ] || fail "detach left something"
 say "ok"
