@@ -25,7 +25,8 @@ enum { OBJECT_BYTES_MAX = 256 << 20 };
 static const struct attach_options defaults = {.level = 2, .wait_ms = 30000};
 
 static const struct hone_option options[] = {
-	ARG(attach_options, target, TEXT, "TARGET", "interface, id:N or path of a pinned program"),
+	ARG(attach_options, target, TEXT, "TARGET",
+	    "interface, tc:NAME:ingress, tcx:NAME:ingress, id:N or a pin"),
 	OPT(attach_options, level, LEVEL, "level", "N",
 	    "0 observe, 1 constants, 2 tables, 3 as 2 (2)"),
 	OPT(attach_options, wait_ms, UINT, "wait-ms", "N",

@@ -25,67 +25,68 @@ static const struct hone_option options[] = {
 	{0},
 };
 
-struct attached {
-	uint32_t ifindex, prog_id;
-};
-
-/* What is attached to each interface here. Returns how many. */
-static size_t list_attached(struct attached *out, size_t room)
+/* Everything that is attached here. The caller frees with hone_targets_free(). */
+static void list_attached(struct hone_targets *out)
 {
 	_cleanup_close_ int netns_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct if_nameindex *names = if_nameindex();
-	size_t n = 0;
 
-	for (const struct if_nameindex *name = names; name && name->if_index && n < room; name++) {
-		struct hone_target target;
-
-		if (!hone_target_query(netns_fd, name->if_index, &target))
-			out[n++] = (struct attached){name->if_index, target.prog_id};
-	}
+	for (const struct if_nameindex *name = names; name && name->if_index; name++)
+		(void)hone_target_list(netns_fd, name->if_index, out);
 	if (names)
 		if_freenameindex(names);
-	return n;
 }
 
-static bool was_there(const struct attached *before, size_t n, const struct attached *now)
+static bool was_there(const struct hone_targets *before, const struct hone_target *now)
 {
-	for (size_t i = 0; i < n; i++)
-		if (before[i].ifindex == now->ifindex && before[i].prog_id == now->prog_id)
+	for (uint32_t i = 0; i < before->n; i++)
+		if (hone_target_is_same_point(&before->at[i], now) &&
+		    before->at[i].prog_id == now->prog_id)
 			return true;
 	return false;
 }
 
-static enum hone_exit take_on(const struct hone_cli *cli, uint32_t ifindex, unsigned int level)
+static enum hone_exit take_on(const struct hone_cli *cli, const char *target, unsigned int level)
 {
 	_cleanup_json_ json_t *reply = NULL;
-	char ifname[IF_NAMESIZE];
-	enum hone_exit code;
-
-	if (!if_indextoname(ifindex, ifname))
-		return HONE_EXIT_OK;
-	code = hone_call(
+	enum hone_exit code = hone_call(
 		cli,
-		json_pack("{s:s,s:s,s:i}", "verb", "attach", "target", ifname, "level", (int)level),
+		json_pack("{s:s,s:s,s:i}", "verb", "attach", "target", target, "level", (int)level),
 		&reply);
+
 	if (code == HONE_EXIT_NO_DAEMON)
 		return hone_no_daemon(cli);
 	if (!code)
-		hone_say(cli, "%s: attached at level %u\n", ifname, level);
+		hone_say(cli, "%s: attached at level %u\n", target, level);
+	return code;
+}
+
+/* What was attached while the command ran. */
+static enum hone_exit take_on_new(const struct hone_cli *cli, const struct hone_targets *before,
+				  unsigned int level)
+{
+	struct hone_targets after = {0};
+	enum hone_exit code = HONE_EXIT_OK;
+
+	list_attached(&after);
+	for (uint32_t i = 0; i < after.n && !code; i++)
+		if (!was_there(before, &after.at[i]))
+			code = take_on(cli, after.at[i].name, level);
+	hone_targets_free(&after);
 	return code;
 }
 
 static enum hone_exit do_run(struct hone_cli *cli, const void *opts)
 {
-	enum { INTERFACES_MAX = 1024 };
 	const struct run_options *o = opts;
-	static struct attached before[INTERFACES_MAX], after[INTERFACES_MAX];
-	size_t n_before = list_attached(before, INTERFACES_MAX), n_after;
+	struct hone_targets before = {0};
 	struct hone_run_result result;
 	enum hone_exit code = HONE_EXIT_OK;
 	char units_dir[256];
 	_cleanup_json_ json_t *report = NULL;
 	int err;
 
+	list_attached(&before);
 	snprintf(units_dir, sizeof(units_dir), "%s/units", cli->state);
 	err = hone_run_captured(units_dir, o->command, &result);
 	if (err)
@@ -94,10 +95,9 @@ static enum hone_exit do_run(struct hone_cli *cli, const void *opts)
 	if (result.exit_status == 127 || result.exit_status == 126)
 		return hone_fail(cli, HONE_EXIT_FAILED, "%.200s: cannot be run", o->command[0]);
 
-	n_after = list_attached(after, INTERFACES_MAX);
-	for (size_t i = 0; o->level != HONE_LEVEL_UNSET && i < n_after && !code; i++)
-		if (!was_there(before, n_before, &after[i]))
-			code = take_on(cli, after[i].ifindex, o->level);
+	if (o->level != HONE_LEVEL_UNSET)
+		code = take_on_new(cli, &before, o->level);
+	hone_targets_free(&before);
 
 	fprintf(stderr, "hone: %u programs captured, %u refused\n", result.n_captured,
 		result.n_refused);

@@ -32,7 +32,9 @@ static struct hone_choice *find(const struct hone_cli *cli, const struct hone_st
 				const char *target)
 {
 	uint64_t netns = hone_netns_inode(-1);
+	struct hone_target_text parsed;
 	uint32_t prog_id = 0;
+	bool is_name = !hone_target_parse(target, &parsed);
 
 	if (strncmp(target, "id:", 3) == 0)
 		prog_id = (uint32_t)strtoul(target + 3, NULL, 10);
@@ -45,8 +47,8 @@ static struct hone_choice *find(const struct hone_cli *cli, const struct hone_st
 		if (choice->is_detached)
 			continue;
 		if (prog_id ? is_unit_of(cli, choice, prog_id)
-			    : choice->target.netns == netns &&
-				      strcmp(choice->target.ifname, target) == 0)
+			    : is_name && choice->target.netns == netns &&
+				      hone_target_matches(&choice->target, &parsed))
 			return choice;
 	}
 	return NULL;

@@ -69,15 +69,15 @@ static void begin(struct hone_session *session, const struct hone_choice *choice
 	if (session->deploy.image_fd >= 0 && is_wanted &&
 	    session->deploy.image_id == choice->image_id && choice->image_level == session->level &&
 	    uses_guard(daemon, session->deploy.image_fd) && !restore_live(session)) {
-		hone_log_info("%s: %s: adopted with its image", session->target.ifname,
+		hone_log_info("%s: %s: adopted with its image", session->target.name,
 			      session->unit.name);
 		hone_session_event(session, HONE_EVENT_ADOPTED);
 		return;
 	}
 	hone_generation_free(&session->live);
 	if (session->deploy.image_fd >= 0) {
-		hone_log_info("%s: %s: its image cannot be trusted any more",
-			      session->target.ifname, session->unit.name);
+		hone_log_info("%s: %s: its image cannot be trusted any more", session->target.name,
+			      session->unit.name);
 		hone_image_withdraw(session);
 	}
 	hone_session_event(session, HONE_EVENT_BEGIN);
@@ -141,23 +141,44 @@ static void adopt_row(struct hone_daemon *daemon, const struct hone_choice *choi
 
 	hone_unit_dir(daemon->config.bpffs, &choice->target, dir, sizeof(dir));
 	(void)find_deployment(dir, netns_fd, &choice->target, choice->slot, &deploy);
-	is_attached =
-		netns_fd >= 0 && !hone_target_query(netns_fd, choice->target.ifindex, &target);
+	is_attached = netns_fd >= 0 &&
+		      !hone_target_query(netns_fd, &choice->target, deploy.root_id, &target);
 	if (is_attached && (target.prog_id == choice->prog_id ||
 			    (deploy.dir[0] && target.prog_id == deploy.root_id)))
 		err = open_session(daemon, choice, &target, &session);
 	if (err) {
 		hone_log_info("%s: program %u is no longer there, or no longer known",
-			      choice->target.ifname, choice->prog_id);
+			      choice->target.name, choice->prog_id);
 		if (deploy.dir[0])
 			hone_deploy_remove(&deploy, netns_fd);
 		hone_watch_forget_slot(daemon->watch, choice->slot);
-		hone_store_drop(&daemon->store, choice->target.ifindex, choice->target.netns);
+		hone_store_drop(&daemon->store, &choice->target);
 		return;
 	}
 	session->target.prog_id = choice->prog_id; /* not the root's */
 	session->deploy = deploy;
 	begin(session, choice);
+}
+
+/* How it is attached is not in the name of its directory. */
+static void remove_stray(struct hone_daemon *daemon, struct hone_target *target)
+{
+	_cleanup_close_ int netns_fd = hone_netns_open(target->netns);
+	struct hone_deployment deploy;
+	char dir[sizeof(deploy.dir)], pin[sizeof(dir) + 16];
+	uint32_t root_id = 0;
+
+	hone_unit_dir(daemon->config.bpffs, target, dir, sizeof(dir));
+	snprintf(pin, sizeof(pin), "%s/original", dir);
+	(void)hone_target_pinned(pin, &target->prog_id);
+	snprintf(pin, sizeof(pin), "%s/root", dir);
+	(void)hone_target_pinned(pin, &root_id);
+	if (netns_fd >= 0)
+		hone_target_query(netns_fd, target, root_id, target);
+	if (find_deployment(dir, netns_fd, target, 0, &deploy))
+		return;
+	hone_log_info("%s: pins that nobody knows are removed", dir);
+	hone_deploy_remove(&deploy, netns_fd);
 }
 
 /* Directories of units that no row of the store knows. */
@@ -170,25 +191,11 @@ static void remove_strays(struct hone_daemon *daemon)
 	snprintf(path, sizeof(path), "%s/units", daemon->config.bpffs);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		struct hone_target target = {0};
-		unsigned long long netns;
-		struct hone_deployment deploy;
-		char unit_dir[sizeof(deploy.dir)];
+		struct hone_target target;
 
-		if (sscanf(entry->d_name, "%u-%llu", &target.ifindex, &netns) != 2)
-			continue;
-		target.netns = netns;
-		if (hone_daemon_at(daemon, target.ifindex, target.netns))
-			continue;
-		hone_unit_dir(daemon->config.bpffs, &target, unit_dir, sizeof(unit_dir));
-		_cleanup_close_ int netns_fd = hone_netns_open(netns);
-
-		if (netns_fd >= 0)
-			hone_target_query(netns_fd, target.ifindex, &target);
-		if (find_deployment(unit_dir, netns_fd, &target, 0, &deploy))
-			continue;
-		hone_log_info("%s: pins that nobody knows are removed", unit_dir);
-		hone_deploy_remove(&deploy, netns_fd);
+		if (!hone_target_from_unit_name(entry->d_name, &target) &&
+		    !hone_daemon_at(daemon, &target))
+			remove_stray(daemon, &target);
 	}
 	if (dir)
 		closedir(dir);

@@ -15,11 +15,11 @@
 #include "runtime/daemon/protocol.h"
 #include "runtime/daemon/session.h"
 
-struct hone_session *hone_daemon_at(struct hone_daemon *daemon, uint32_t ifindex, uint64_t netns)
+struct hone_session *hone_daemon_at(struct hone_daemon *daemon, const struct hone_target *point)
 {
 	struct hone_session *session = daemon->sessions;
 
-	while (session && (session->target.ifindex != ifindex || session->target.netns != netns))
+	while (session && !hone_target_is_same_point(&session->target, point))
 		session = session->next;
 	return session;
 }
@@ -33,20 +33,34 @@ static struct hone_session *find_by_program(struct hone_daemon *daemon, uint32_t
 	return prog_id ? session : NULL;
 }
 
+/* The only one that the text can mean; of several it means none. */
+static struct hone_session *find_by_name(struct hone_daemon *daemon, const char *text,
+					 uint64_t netns)
+{
+	struct hone_session *found = NULL;
+	struct hone_target_text parsed;
+
+	if (hone_target_parse(text, &parsed))
+		return NULL;
+	for (struct hone_session *s = daemon->sessions; s; s = s->next) {
+		if (s->target.netns != netns || !hone_target_matches(&s->target, &parsed))
+			continue;
+		if (found)
+			return NULL;
+		found = s;
+	}
+	return found;
+}
+
 struct hone_session *hone_daemon_find(struct hone_daemon *daemon, const char *text, int netns_fd)
 {
-	uint64_t netns = hone_netns_inode(netns_fd);
-	struct hone_session *session = daemon->sessions;
 	uint32_t prog_id;
 
 	if (strncmp(text, "id:", 3) == 0)
 		return find_by_program(daemon, (uint32_t)strtoul(text + 3, NULL, 10));
 	if (strchr(text, '/'))
 		return hone_target_pinned(text, &prog_id) ? NULL : find_by_program(daemon, prog_id);
-	while (session &&
-	       (session->target.netns != netns || strcmp(session->target.ifname, text) != 0))
-		session = session->next;
-	return session;
+	return find_by_name(daemon, text, hone_netns_inode(netns_fd));
 }
 
 int hone_daemon_slot(const struct hone_daemon *daemon)
@@ -98,11 +112,11 @@ static int copy_unit(const struct hone_program *program, struct hone_unit *out, 
 	return err;
 }
 
-static int refuse(json_t **error, int err, enum hone_reason reason, const char *ifname,
+static int refuse(json_t **error, int err, enum hone_reason reason, const char *name,
 		  const char *detail)
 {
-	*error = hone_error(HONE_EXIT_FAILED, reason, "%s: %s%s%s", ifname,
-			    hone_reason_text(reason), detail[0] ? ": " : "", detail);
+	*error = hone_error(HONE_EXIT_FAILED, reason, "%s: %s%s%s", name, hone_reason_text(reason),
+			    detail[0] ? ": " : "", detail);
 	return err;
 }
 
@@ -114,16 +128,16 @@ static int open_unit(struct hone_daemon *daemon, const struct hone_target *targe
 	int err;
 
 	if (!program)
-		return refuse(error, -ENOENT, HONE_NO_CAPTURE, target->ifname, detail);
+		return refuse(error, -ENOENT, HONE_NO_CAPTURE, target->name, detail);
 	if (program->refused != HONE_REWRITTEN)
-		return refuse(error, -ENOTSUP, program->refused, target->ifname, program->detail);
+		return refuse(error, -ENOTSUP, program->refused, target->name, program->detail);
 	err = copy_unit(program, unit, detail);
 	if (err)
-		return refuse(error, err, HONE_NO_CAPTURE_DIFFERS, target->ifname, detail);
+		return refuse(error, err, HONE_NO_CAPTURE_DIFFERS, target->name, detail);
 	err = hone_maps_open(unit, maps);
 	if (err) {
 		hone_unit_free(unit);
-		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err));
+		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->name, strerror(-err));
 	}
 	return 0;
 }
@@ -137,12 +151,12 @@ int hone_daemon_learn(struct hone_daemon *daemon, const struct hone_target *targ
 
 	if (err) {
 		hone_unit_free(unit);
-		return refuse(error, err, HONE_NO_OBJECT_DIFFERS, target->ifname, detail);
+		return refuse(error, err, HONE_NO_OBJECT_DIFFERS, target->name, detail);
 	}
-	hone_log_info("%s: program %u (%s): known from its object", target->ifname, unit->prog_id,
+	hone_log_info("%s: program %u (%s): known from its object", target->name, unit->prog_id,
 		      unit->name);
 	err = hone_programs_learn(daemon->programs, unit);
-	return err ? refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err)) : 0;
+	return err ? refuse(error, err, HONE_NO_KERNEL_OBJECT, target->name, strerror(-err)) : 0;
 }
 
 int hone_daemon_attach(struct hone_daemon *daemon, const struct hone_target *target,
@@ -155,7 +169,7 @@ int hone_daemon_attach(struct hone_daemon *daemon, const struct hone_target *tar
 	int err;
 
 	if (slot < 0)
-		return refuse(error, slot, HONE_NO_SLOT, target->ifname, "");
+		return refuse(error, slot, HONE_NO_SLOT, target->name, "");
 	err = open_unit(daemon, target, &unit, &maps, error);
 	if (err)
 		return err;
@@ -163,15 +177,15 @@ int hone_daemon_attach(struct hone_daemon *daemon, const struct hone_target *tar
 	if (err) {
 		hone_maps_close(&maps);
 		hone_unit_free(&unit);
-		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err));
+		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->name, strerror(-err));
 	}
 	session->level = level;
 	err = hone_daemon_save(daemon, session);
 	if (err) {
 		hone_session_free(&session);
-		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->ifname, strerror(-err));
+		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->name, strerror(-err));
 	}
-	hone_log_info("%s: %s: attached at level %u", target->ifname, session->unit.name, level);
+	hone_log_info("%s: %s: attached at level %u", target->name, session->unit.name, level);
 	hone_session_event(session, HONE_EVENT_BEGIN);
 	*out = session;
 	return 0;

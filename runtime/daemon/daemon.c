@@ -102,7 +102,7 @@ static int query_owner(const struct hone_session *session, int netns_fd)
 
 	if (session->deploy.dir[0])
 		return hone_deploy_is_ours(&session->deploy, netns_fd);
-	err = hone_target_query(netns_fd, session->target.ifindex, &now);
+	err = hone_target_query(netns_fd, &session->target, 0, &now);
 	if (err)
 		return err;
 	return now.prog_id == session->unit.prog_id ? 0 : -EBUSY;
@@ -121,8 +121,8 @@ static void look_after(struct hone_session *session)
 			hone_session_event(session, HONE_EVENT_BEGIN);
 		return;
 	}
-	hone_log_info("%s: %s: %s", session->target.ifname, session->unit.name, what_happened(err));
-	hone_store_drop(&daemon->store, session->target.ifindex, session->target.netns);
+	hone_log_info("%s: %s: %s", session->target.name, session->unit.name, what_happened(err));
+	hone_store_drop(&daemon->store, &session->target);
 	session->end = HONE_END_LOST;
 	hone_session_event(session, HONE_EVENT_END);
 }

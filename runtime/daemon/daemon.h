@@ -76,7 +76,7 @@ int hone_daemon_learn(struct hone_daemon *daemon, const struct hone_target *targ
 
 /* The session that an operator's TARGET means; NULL: none. */
 struct hone_session *hone_daemon_find(struct hone_daemon *daemon, const char *text, int netns_fd);
-struct hone_session *hone_daemon_at(struct hone_daemon *daemon, uint32_t ifindex, uint64_t netns);
+struct hone_session *hone_daemon_at(struct hone_daemon *daemon, const struct hone_target *point);
 
 /* A guard slot that no session and no row of the store uses; -ENOSPC. */
 int hone_daemon_slot(const struct hone_daemon *daemon);

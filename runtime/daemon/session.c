@@ -159,7 +159,7 @@ bool hone_session_event(struct hone_session *session, enum hone_event event)
 	if (after != before) {
 		uint64_t now_ms = hone_now_ms();
 
-		hone_log_info("%s: %s: %s: %s -> %s after %llu ms", session->target.ifname,
+		hone_log_info("%s: %s: %s: %s -> %s after %llu ms", session->target.name,
 			      session->unit.name, hone_event_name(event), hone_state_name(before),
 			      hone_state_name(after),
 			      (unsigned long long)(now_ms - session->since_ms));

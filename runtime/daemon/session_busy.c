@@ -107,7 +107,7 @@ static void leave_alone(struct hone_session *session, uint64_t maps)
 	for (uint32_t i = 0; i < session->unit.n_maps; i++)
 		if (maps & (UINT64_C(1) << i))
 			hone_log_info("%s: map %s is written all the time: left alone",
-				      session->target.ifname, session->unit.maps[i].name);
+				      session->target.name, session->unit.maps[i].name);
 	session->busy_maps |= maps;
 	session->busy_for_ms = session->busy_for_ms ? 2 * session->busy_for_ms : LEFT_ALONE_MIN_MS;
 	if (session->busy_for_ms > LEFT_ALONE_MAX_MS)

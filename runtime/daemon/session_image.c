@@ -290,7 +290,7 @@ int hone_image_withdraw(struct hone_session *session)
 	if (session->deploy.dir[0])
 		err = hone_deploy_withdraw(&session->deploy, netns_fd);
 	if (err)
-		hone_log_err(err, "%s: cannot withdraw", session->target.ifname);
+		hone_log_err(err, "%s: cannot withdraw", session->target.name);
 	forget_live(session);
 	return err;
 }
@@ -303,7 +303,7 @@ int hone_image_remove(struct hone_session *session)
 	if (session->deploy.dir[0])
 		err = hone_deploy_remove(&session->deploy, netns_fd);
 	if (err)
-		hone_log_err(err, "%s: cannot remove the pins", session->target.ifname);
+		hone_log_err(err, "%s: cannot remove the pins", session->target.name);
 	if (session->daemon->watch)
 		hone_watch_forget_slot(session->daemon->watch, session->slot);
 	forget_live(session);

@@ -9,6 +9,9 @@ static const char *const attach_names[] = {
 	[HONE_ATTACH_NETLINK_DRV] = "xdp native",
 	[HONE_ATTACH_NETLINK_SKB] = "xdp generic",
 	[HONE_ATTACH_LINK] = "xdp link",
+	[HONE_ATTACH_CLS_BPF] = "tc",
+	[HONE_ATTACH_TCX] = "tcx",
+	[HONE_ATTACH_TCX_LINK] = "tcx link",
 };
 _Static_assert(sizeof(attach_names) / sizeof(attach_names[0]) == HONE_ATTACH_N,
 	       "a new attach kind needs a name");
@@ -117,7 +120,7 @@ json_t *hone_session_status(const struct hone_session *session)
 	const struct hone_generation *live = &session->live;
 	json_t *json = json_object();
 
-	put(json, "target", json_string(session->target.ifname));
+	put(json, "target", json_string(session->target.name));
 	put(json, "attach", json_string(attach_names[session->target.kind]));
 	put(json, "level", json_integer(session->level));
 	put(json, "state", json_string(hone_state_name(session->state)));

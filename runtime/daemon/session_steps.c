@@ -111,7 +111,7 @@ static enum hone_state wait_for_worker(struct hone_session *session)
 /* session->reason and detail say why. A later change of the facts is a new chance. */
 enum hone_state hone_step_refuse(struct hone_session *session)
 {
-	hone_log_info("%s: %s: %s (%s)", session->target.ifname, session->unit.name,
+	hone_log_info("%s: %s: %s (%s)", session->target.name, session->unit.name,
 		      hone_reason_text(session->reason), session->detail);
 	hone_facts_free(&session->refused);
 	session->refused = session->candidate.facts;
@@ -432,7 +432,7 @@ enum hone_state hone_step_checked(struct hone_session *session)
 		hone_step_reason(session, session->checked.refused, session->checked.detail);
 		return hone_step_refuse(session);
 	}
-	hone_log_info("%s: %s: equal over %u packets", session->target.ifname, session->unit.name,
+	hone_log_info("%s: %s: equal over %u packets", session->target.name, session->unit.name,
 		      session->checked.n_packets);
 	session->is_checked = true;
 	return hone_step_publish(session);

@@ -40,17 +40,13 @@ int hone_store_lock(const char *bpffs_dir, unsigned int wait_ms)
 	}
 }
 
-static void unit_name(const struct hone_target *target, char out[HONE_CHOICE_KEY])
-{
-	snprintf(out, HONE_CHOICE_KEY, "%u-%llu", target->ifindex,
-		 (unsigned long long)target->netns);
-}
+_Static_assert((int)HONE_UNIT_NAME == (int)HONE_CHOICE_KEY, "rows are named by units");
 
 void hone_unit_dir(const char *bpffs_dir, const struct hone_target *target, char *out, size_t size)
 {
 	char name[HONE_CHOICE_KEY];
 
-	unit_name(target, name);
+	hone_target_unit_name(target, name);
 	snprintf(out, size, "%s/units/%s", bpffs_dir, name);
 }
 
@@ -60,14 +56,15 @@ static json_t *choice_to_json(const struct hone_choice *choice)
 {
 	const struct hone_target *target = &choice->target;
 
-	return json_pack("{s:s,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I}", "ifname",
-			 target->ifname, "ifindex", (json_int_t)target->ifindex, "netns",
-			 (json_int_t)target->netns, "prog_id", (json_int_t)choice->prog_id, "kind",
-			 (int)target->kind, "link_id", (json_int_t)target->link_id, "slot",
-			 (json_int_t)choice->slot, "level", (json_int_t)choice->level, "paused",
-			 choice->is_paused, "detached", choice->is_detached, "image_id",
-			 (json_int_t)choice->image_id, "image_level",
-			 (json_int_t)choice->image_level, "generation",
+	return json_pack("{s:s,s:I,s:I,s:i,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I}",
+			 "ifname", target->ifname, "ifindex", (json_int_t)target->ifindex, "netns",
+			 (json_int_t)target->netns, "hook", (int)target->hook, "priority",
+			 (json_int_t)target->priority, "handle", (json_int_t)target->handle,
+			 "prog_id", (json_int_t)choice->prog_id, "kind", (int)target->kind,
+			 "link_id", (json_int_t)target->link_id, "slot", (json_int_t)choice->slot,
+			 "level", (json_int_t)choice->level, "paused", choice->is_paused,
+			 "detached", choice->is_detached, "image_id", (json_int_t)choice->image_id,
+			 "image_level", (json_int_t)choice->image_level, "generation",
 			 (json_int_t)choice->generation, "written_ns",
 			 (json_int_t)choice->written_ns);
 }
@@ -75,23 +72,28 @@ static json_t *choice_to_json(const struct hone_choice *choice)
 static int choice_from_json(json_t *json, struct hone_choice *out)
 {
 	json_int_t ifindex, netns, prog_id, kind, link_id, slot, level, image_id, image_level,
-		generation, written_ns;
+		generation, written_ns, hook = HONE_HOOK_XDP, priority = 0, handle = 0;
 	int paused, detached;
 	const char *ifname;
 
-	if (json_unpack(json, "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I}", "ifname",
-			&ifname, "ifindex", &ifindex, "netns", &netns, "prog_id", &prog_id, "kind",
+	if (json_unpack(json,
+			"{s:s,s:I,s:I,s?I,s?I,s?I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I}",
+			"ifname", &ifname, "ifindex", &ifindex, "netns", &netns, "hook", &hook,
+			"priority", &priority, "handle", &handle, "prog_id", &prog_id, "kind",
 			&kind, "link_id", &link_id, "slot", &slot, "level", &level, "paused",
 			&paused, "detached", &detached, "image_id", &image_id, "image_level",
 			&image_level, "generation", &generation, "written_ns", &written_ns))
 		return -EINVAL;
-	if (kind < 0 || kind >= HONE_ATTACH_N || slot < 0 || slot >= HONE_SLOT_N || level < 0 ||
-	    level > 3 || strlen(ifname) >= IF_NAMESIZE)
+	if (kind < 0 || kind >= HONE_ATTACH_N || hook < 0 || hook >= HONE_HOOK_N || slot < 0 ||
+	    slot >= HONE_SLOT_N || level < 0 || level > 3 || strlen(ifname) >= IF_NAMESIZE)
 		return -EINVAL;
 
 	*out = (struct hone_choice){
 		.target = {.ifindex = (uint32_t)ifindex,
 			   .netns = (uint64_t)netns,
+			   .hook = (enum hone_hook)hook,
+			   .priority = (uint32_t)priority,
+			   .handle = (uint32_t)handle,
 			   .prog_id = (uint32_t)prog_id,
 			   .kind = (enum hone_attach_kind)kind,
 			   .link_id = (uint32_t)link_id},
@@ -106,6 +108,7 @@ static int choice_from_json(json_t *json, struct hone_choice *out)
 		.written_ns = (uint64_t)written_ns,
 	};
 	strcpy(out->target.ifname, ifname);
+	hone_target_set_name(&out->target);
 	return 0;
 }
 
@@ -142,8 +145,7 @@ static int save(const struct hone_store *store)
 /* Room for one more: the row of choice->target, new or as it is. NULL: no memory. */
 static struct hone_choice *row_for(struct hone_store *store, const struct hone_choice *choice)
 {
-	struct hone_choice *row =
-		hone_store_find(store, choice->target.ifindex, choice->target.netns);
+	struct hone_choice *row = hone_store_find(store, &choice->target);
 	struct hone_choice *grown;
 
 	if (row)
@@ -258,12 +260,10 @@ void hone_store_rest(struct hone_store *store)
 	hone_choices_unpin(store->bpffs);
 }
 
-struct hone_choice *hone_store_find(const struct hone_store *store, uint32_t ifindex,
-				    uint64_t netns)
+struct hone_choice *hone_store_find(const struct hone_store *store, const struct hone_target *point)
 {
 	for (uint32_t i = 0; i < store->n_choices; i++)
-		if (store->choices[i].target.ifindex == ifindex &&
-		    store->choices[i].target.netns == netns)
+		if (hone_target_is_same_point(&store->choices[i].target, point))
 			return &store->choices[i];
 	return NULL;
 }
@@ -283,7 +283,7 @@ static int open_map(struct hone_store *store)
 		char name[HONE_CHOICE_KEY];
 		int err;
 
-		unit_name(&store->choices[i].target, name);
+		hone_target_unit_name(&store->choices[i].target, name);
 		err = hone_choices_put(store->map_fd, name, json);
 		if (err)
 			return err;
@@ -320,22 +320,22 @@ int hone_store_put(struct hone_store *store, const struct hone_choice *choice)
 	*row = *choice;
 	row->written_ns = now_ns();
 	json = choice_to_json(row);
-	unit_name(&choice->target, name);
+	hone_target_unit_name(&choice->target, name);
 	err = open_map(store);
 	if (!err)
 		err = json ? hone_choices_put(store->map_fd, name, json) : -ENOMEM;
 	return save_both(store, err);
 }
 
-int hone_store_drop(struct hone_store *store, uint32_t ifindex, uint64_t netns)
+int hone_store_drop(struct hone_store *store, const struct hone_target *point)
 {
-	struct hone_choice *row = hone_store_find(store, ifindex, netns);
+	struct hone_choice *row = hone_store_find(store, point);
 	char name[HONE_CHOICE_KEY];
 	int err;
 
 	if (!row)
 		return 0;
-	unit_name(&row->target, name);
+	hone_target_unit_name(&row->target, name);
 	*row = store->choices[--store->n_choices];
 	err = store->map_fd < 0 ? -ENOENT : hone_choices_drop(store->map_fd, name);
 	return save_both(store, err);

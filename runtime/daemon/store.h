@@ -46,15 +46,15 @@ void hone_store_close(struct hone_store *store);
 /* hone_store_rest() - nothing is deployed any more: leave no map behind. The file stays. */
 void hone_store_rest(struct hone_store *store);
 
-/* The row of an interface (ifindex, netns); NULL: none. Valid until the next put or drop. */
-struct hone_choice *hone_store_find(const struct hone_store *store, uint32_t ifindex,
-				    uint64_t netns);
+/* The row of a target's point; NULL: none. Valid until the next put or drop. */
+struct hone_choice *hone_store_find(const struct hone_store *store,
+				    const struct hone_target *point);
 
 /* hone_store_put() - insert or replace the row of choice->target, in the map and in the file.
  * hone_store_drop() - the same for a row that goes. One of the two places is enough, and what
  * became of the other is logged. Return 0 or -errno. */
 int hone_store_put(struct hone_store *store, const struct hone_choice *choice);
-int hone_store_drop(struct hone_store *store, uint32_t ifindex, uint64_t netns);
+int hone_store_drop(struct hone_store *store, const struct hone_target *point);
 
 /* hone_store_image_put() - keep what an image was made from: unit->maps are its facts.
  * hone_store_image_get() - read it again; the caller frees both.
@@ -69,7 +69,7 @@ void hone_store_image_drop(const struct hone_store *store, uint32_t image_id);
  * wait_ms: how long to try. Returns an fd that holds the lock, -EBUSY, or -errno. */
 int hone_store_lock(const char *bpffs_dir, unsigned int wait_ms);
 
-/* <bpffs>/units/<name>, where the name is <ifindex>-<netns inode> */
+/* <bpffs>/units/<name>, as hone_target_unit_name() */
 void hone_unit_dir(const char *bpffs_dir, const struct hone_target *target, char *out, size_t size);
 
 #endif

@@ -40,25 +40,51 @@ static json_t *save_failed(const struct request *request, int err)
 
 /* ---- attach, detach ---- */
 
+/* Nothing at the XDP hook, or several at another: what could have been meant. */
+static void list_names(const struct request *request, char *out, size_t size)
+{
+	struct hone_target_text parsed;
+	struct hone_targets targets = {0};
+	size_t at = 0;
+
+	out[0] = '\0';
+	if (hone_target_parse(request->target, &parsed) ||
+	    hone_target_list_named(request->netns_fd, parsed.ifname, &targets))
+		return;
+	for (uint32_t i = 0; i < targets.n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s",
+				       i ? ", " : "; there are: ", targets.at[i].name);
+	hone_targets_free(&targets);
+}
+
 static json_t *resolve_failed(const struct request *request, int err)
 {
 	const char *text = request->target;
+	char names[300];
+
+	list_names(request, names, sizeof(names));
 
 	switch (err) {
 	case -EINVAL:
-		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN,
-				  "%s: not an interface, id:N or the pin of a program", text);
+		return hone_error(
+			HONE_EXIT_FAILED, HONE_REWRITTEN,
+			"%s: not an interface, tc:NAME:SIDE, tcx:NAME:SIDE, id:N or the pin of "
+			"a program",
+			text);
 	case -ENODEV:
 		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN, "%s: no such interface", text);
 	case -ENOENT:
 		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN,
-				  "%s: no such program, or nothing is attached there", text);
+				  "%s: no such program, or nothing is attached there%s", text,
+				  names);
 	case -EMLINK:
 		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN,
-				  "%s: attached more than once: name an interface", text);
+				  "%s: more than one: say which%s", text, names);
 	case -ENOTSUP:
 		return hone_error(HONE_EXIT_FAILED, HONE_NO_ATTACH_TYPE,
-				  "%s: not an XDP program that runs in software", text);
+				  "%s: neither an XDP program that runs in software nor a "
+				  "direct-action tc program",
+				  text);
 	default:
 		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN, "%s: %s", text, strerror(-err));
 	}
@@ -143,7 +169,7 @@ static json_t *do_detach(struct request *request)
 
 	if (err)
 		return save_failed(request, err);
-	hone_log_info("%s: %s: detached", session->target.ifname, session->unit.name);
+	hone_log_info("%s: %s: detached", session->target.name, session->unit.name);
 	end_session(session, HONE_END_DETACH);
 	return ok();
 }

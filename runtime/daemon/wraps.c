@@ -46,15 +46,14 @@ static void free_names(struct if_nameindex **names)
 /* Has an operator said no to this very program here? */
 static bool is_declined(const struct hone_daemon *daemon, const struct hone_target *target)
 {
-	const struct hone_choice *choice =
-		hone_store_find(&daemon->store, target->ifindex, target->netns);
+	const struct hone_choice *choice = hone_store_find(&daemon->store, target);
 
 	return choice && choice->is_detached && choice->prog_id == target->prog_id;
 }
 
 static void consider(struct hone_daemon *daemon, const struct hone_target *target)
 {
-	struct hone_session *session = hone_daemon_at(daemon, target->ifindex, target->netns);
+	struct hone_session *session = hone_daemon_at(daemon, target);
 	const struct hone_policy_program *row;
 	const struct hone_program *program;
 	json_t *error = NULL;
@@ -72,9 +71,9 @@ static void consider(struct hone_daemon *daemon, const struct hone_target *targe
 		session->end = HONE_END_LOST;
 		hone_session_event(session, HONE_EVENT_END);
 	}
-	hone_log_info("%s: %s: taken on by the policy", target->ifname, program->unit.name);
+	hone_log_info("%s: %s: taken on by the policy", target->name, program->unit.name);
 	if (hone_daemon_attach(daemon, target, row->level, &session, &error))
-		hone_log_warn("%s: the policy's program cannot be attached: %s", target->ifname,
+		hone_log_warn("%s: the policy's program cannot be attached: %s", target->name,
 			      json_string_value(
 				      json_object_get(json_object_get(error, "error"), "message")));
 	json_decref(error);
@@ -92,10 +91,12 @@ static void look_into(struct hone_daemon *daemon, int netns_fd)
 	hone_netns_leave(previous_fd);
 
 	for (const struct if_nameindex *name = names; name && name->if_index; name++) {
-		struct hone_target target;
+		struct hone_targets targets = {0};
 
-		if (!hone_target_query(netns_fd, name->if_index, &target))
-			consider(daemon, &target);
+		(void)hone_target_list(netns_fd, name->if_index, &targets);
+		for (uint32_t i = 0; i < targets.n; i++)
+			consider(daemon, &targets.at[i]);
+		hone_targets_free(&targets);
 	}
 }
 
@@ -188,7 +189,8 @@ static void link_event(void *arg, uint32_t events)
 
 static int listen_links(struct hone_wraps *wraps)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK,
+				      .nl_groups = RTMGRP_LINK | RTMGRP_TC};
 
 	wraps->links.fd =
 		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);

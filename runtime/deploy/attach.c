@@ -12,6 +12,7 @@
 
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
+#include "runtime/deploy/attach_tc.h"
 
 static int replace_netlink(const struct hone_target *target, int old_fd, int new_fd, uint32_t mode)
 {
@@ -53,9 +54,9 @@ static int replace_link(const struct hone_target *target, int old_fd, int new_fd
 }
 
 static int (*const replace_ops[])(const struct hone_target *target, int old_fd, int new_fd) = {
-	[HONE_ATTACH_NETLINK_DRV] = replace_driver,
-	[HONE_ATTACH_NETLINK_SKB] = replace_generic,
-	[HONE_ATTACH_LINK] = replace_link,
+	[HONE_ATTACH_NETLINK_DRV] = replace_driver, [HONE_ATTACH_NETLINK_SKB] = replace_generic,
+	[HONE_ATTACH_LINK] = replace_link,	    [HONE_ATTACH_CLS_BPF] = hone_replace_cls_bpf,
+	[HONE_ATTACH_TCX] = hone_replace_tcx,	    [HONE_ATTACH_TCX_LINK] = replace_link,
 };
 static_assert(sizeof(replace_ops) / sizeof(replace_ops[0]) == HONE_ATTACH_N,
 	      "a kind of attachment without an operation");
@@ -66,8 +67,8 @@ int hone_attach_replace(int netns_fd, const struct hone_target *target, int old_
 
 	if (previous < 0)
 		return hone_log_err(previous, "%s: cannot enter its network namespace",
-				    target->ifname);
+				    target->name);
 	err = replace_ops[target->kind](target, old_fd, new_fd);
 	hone_netns_leave(previous);
-	return err ? hone_log_err(err, "%s: cannot replace the program", target->ifname) : 0;
+	return err ? hone_log_err(err, "%s: cannot replace the program", target->name) : 0;
 }

@@ -162,7 +162,7 @@ int hone_deploy_new(const char *dir, const struct hone_target *target, uint32_t 
 	if (!err) /* last: what adoption looks for first */
 		err = pin(&deployment, "original", deployment.original_fd);
 	if (err < 0) {
-		hone_log_err(err, "%s: cannot deploy", target->ifname);
+		hone_log_err(err, "%s: cannot deploy", target->name);
 		unpin(&deployment, "", 0);
 		rmdir(dir);
 		hone_deploy_close(&deployment);
@@ -196,7 +196,7 @@ void hone_deploy_close(struct hone_deployment *deployment)
 static int attached(const struct hone_deployment *deployment, int netns_fd)
 {
 	struct hone_target now;
-	int err = hone_target_query(netns_fd, deployment->target.ifindex, &now);
+	int err = hone_target_query(netns_fd, &deployment->target, deployment->root_id, &now);
 
 	if (err)
 		return err;
@@ -281,7 +281,7 @@ static int install_root(struct hone_deployment *deployment, int netns_fd,
 	int err = hone_load_root(unit, maps, deployment->slots_fd, &root, log);
 
 	if (err)
-		return hone_log_err(err, "%s: cannot load the root (%s)", deployment->target.ifname,
+		return hone_log_err(err, "%s: cannot load the root (%s)", deployment->target.name,
 				    log);
 	deployment->root_fd = root.fd;
 	deployment->root_id = root.id;
@@ -337,7 +337,7 @@ int hone_deploy_image(struct hone_deployment *deployment, int netns_fd,
 		unpin(deployment, "table_", deployment->image_id);
 		if (is_first)
 			hone_deploy_withdraw(deployment, netns_fd);
-		return hone_log_err(err, "%s: cannot go live", deployment->target.ifname);
+		return hone_log_err(err, "%s: cannot go live", deployment->target.name);
 	}
 	forget_image(deployment);
 	deployment->image_fd = image_fd;

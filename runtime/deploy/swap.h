@@ -13,7 +13,7 @@
 
 /* fds are owned by the deployment; -1: not there. */
 struct hone_deployment {
-	char dir[256]; /* <bpffs>/units/<ifindex>-<netns inode> */
+	char dir[256]; /* <bpffs>/units/<hone_target_unit_name()> */
 	struct hone_target target;
 	uint32_t slot; /* guard slot */
 	int original_fd, slots_fd, counts_fd;

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* discover: TARGET → interface, program, and how it is attached. Changes nothing.
- *
- * Link enumeration is over the whole machine and names an interface only by its number, which
- * other network namespaces use as well; what is attached inside the namespace decides. */
+/* discover: TARGET → interface, program, and how it is attached. Changes nothing. What is attached
+ * where is attached.c's to ask, inside the network namespace that this file enters. */
 #include "runtime/live/discover.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_link.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +14,7 @@
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
 #include "runtime/common/sys.h"
+#include "runtime/live/attached.h"
 
 int hone_netns_enter(int netns_fd)
 {
@@ -46,99 +44,7 @@ static void cleanup_netns(const int *previous_fd)
 }
 
 #define _cleanup_netns_ _cleanup_(cleanup_netns)
-
-/* ---- what is attached to one interface; inside its namespace ---- */
-
-static const struct {
-	int err;
-	uint32_t flag;
-	enum hone_attach_kind kind;
-} modes[] = {
-	[XDP_ATTACHED_NONE] = {.err = -ENOENT},
-	[XDP_ATTACHED_DRV] = {.flag = XDP_FLAGS_DRV_MODE, .kind = HONE_ATTACH_NETLINK_DRV},
-	[XDP_ATTACHED_SKB] = {.flag = XDP_FLAGS_SKB_MODE, .kind = HONE_ATTACH_NETLINK_SKB},
-	[XDP_ATTACHED_HW] = {.err = -ENOTSUP},
-	[XDP_ATTACHED_MULTI] = {.err = -ENOTSUP},
-};
-
-/* Links of this program on an interface of this number, in whatever namespace. */
-static int find_links(uint32_t ifindex, uint32_t prog_id, uint32_t *link_id)
-{
-	uint32_t id = 0;
-	int n = 0;
-
-	while (bpf_link_get_next_id(id, &id) == 0) {
-		_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
-		struct bpf_link_info info;
-
-		if (fd < 0 || hone_link_info(fd, &info)) /* gone meanwhile */
-			continue;
-		if (info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != ifindex ||
-		    info.prog_id != prog_id)
-			continue;
-		*link_id = id;
-		n++;
-	}
-	return n;
-}
-
-/* Is the program held by a link, and not by netlink? Asks to replace it by itself, which the
- * kernel refuses with EBUSY under a link and takes for done otherwise (net/core/dev.c
- * dev_xdp_attach(): nothing is installed when old and new are the same). */
-static int is_held_by_link(uint32_t ifindex, uint32_t prog_id, uint32_t mode_flag)
-{
-	_cleanup_close_ int prog = bpf_prog_get_fd_by_id(prog_id);
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = prog);
-	int err;
-
-	if (prog < 0)
-		return -errno;
-	err = bpf_xdp_attach((int)ifindex, prog, mode_flag | XDP_FLAGS_REPLACE, &opts);
-	return err == -EBUSY ? 1 : err;
-}
-
-static int find_kind(struct hone_target *target, uint32_t mode_flag)
-{
-	uint32_t link_id = 0;
-	int n_links = find_links(target->ifindex, target->prog_id, &link_id);
-	int by_link;
-
-	if (n_links == 0)
-		return 0; /* netlink */
-	by_link = is_held_by_link(target->ifindex, target->prog_id, mode_flag);
-	if (by_link <= 0)
-		return by_link;
-	if (n_links > 1) /* same number, same program, two namespaces: which is whose? */
-		return -EMLINK;
-	target->kind = HONE_ATTACH_LINK;
-	target->link_id = link_id;
-	return 0;
-}
-
-static int query_here(uint32_t ifindex, struct hone_target *out)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
-	struct hone_target target = {.ifindex = ifindex};
-	int err;
-
-	if (!if_indextoname(ifindex, target.ifname))
-		return -ENODEV;
-	err = bpf_xdp_query((int)ifindex, 0, &opts);
-	if (err)
-		return err;
-	if (opts.attach_mode >= sizeof(modes) / sizeof(modes[0]))
-		return -ENOTSUP;
-	if (modes[opts.attach_mode].err)
-		return modes[opts.attach_mode].err;
-	target.kind = modes[opts.attach_mode].kind;
-	target.prog_id = opts.prog_id;
-	err = find_kind(&target, modes[opts.attach_mode].flag);
-	if (err)
-		return err;
-	target.netns = out->netns;
-	*out = target;
-	return 0;
-}
+#define _cleanup_targets_ _cleanup_(hone_targets_free)
 
 static int netns_inode(int netns_fd, uint64_t *inode)
 {
@@ -150,49 +56,111 @@ static int netns_inode(int netns_fd, uint64_t *inode)
 	return 0;
 }
 
-int hone_target_query(int netns_fd, uint32_t ifindex, struct hone_target *out)
+/* ---- what is at a point ---- */
+
+/* Of those at the point's hook; NULL: none is at the point. */
+static const struct hone_target *pick(const struct hone_targets *targets,
+				      const struct hone_target *at, uint32_t also)
 {
-	struct hone_target target = {0};
+	bool is_tcx = hone_hook_is_tcx(at->hook);
+	const struct hone_target *found = NULL;
+
+	for (uint32_t i = 0; i < targets->n; i++) {
+		const struct hone_target *target = &targets->at[i];
+
+		if (is_tcx ? target->prog_id == at->prog_id || (also && target->prog_id == also)
+			   : hone_target_is_same_point(target, at))
+			return target;
+		if (is_tcx)
+			found = target;
+	}
+	return found;
+}
+
+static int query_here(const struct hone_target *at, uint32_t also, struct hone_target *out)
+{
+	_cleanup_targets_ struct hone_targets targets = {0};
+	int err = hone_attached_list(at->netns, at->ifindex, at->hook, 0, &targets);
+	const struct hone_target *found = pick(&targets, at, also);
+
+	if (!found)
+		return err ? err : -ENOENT;
+	*out = *found;
+	out->handle = at->handle; /* tcx: the point keeps its name */
+	hone_target_set_name(out);
+	return 0;
+}
+
+int hone_target_query(int netns_fd, const struct hone_target *at, uint32_t also,
+		      struct hone_target *out)
+{
+	struct hone_target point = *at;
 	_cleanup_netns_ int previous = -1;
-	int err = netns_inode(netns_fd, &target.netns);
+	int err = netns_inode(netns_fd, &point.netns);
+
+	if (err)
+		return err;
+	previous = hone_netns_enter(netns_fd);
+	return previous < 0 ? previous : query_here(&point, also, out);
+}
+
+/* name: instead of the number; NULL: the number counts. */
+static int list_all(int netns_fd, const char *name, uint32_t ifindex, struct hone_targets *out)
+{
+	_cleanup_netns_ int previous = -1;
+	uint64_t netns;
+	int err = netns_inode(netns_fd, &netns);
 
 	if (err)
 		return err;
 	previous = hone_netns_enter(netns_fd);
 	if (previous < 0)
 		return previous;
-	err = query_here(ifindex, &target);
-	if (!err)
-		*out = target;
-	return err;
+	if (name)
+		ifindex = if_nametoindex(name);
+	for (int hook = 0; hook < HONE_HOOK_N && err != -ENODEV && err != -ENOMEM; hook++)
+		err = hone_attached_list(netns, ifindex, (enum hone_hook)hook, 0, out);
+	return err == -ENODEV || err == -ENOMEM ? err : 0;
+}
+
+int hone_target_list(int netns_fd, uint32_t ifindex, struct hone_targets *out)
+{
+	return list_all(netns_fd, NULL, ifindex, out);
+}
+
+int hone_target_list_named(int netns_fd, const char *ifname, struct hone_targets *out)
+{
+	return list_all(netns_fd, ifname, 0, out);
 }
 
 /* ---- what TARGET means ---- */
 
-/* Where in this namespace a program is attached. */
-static int find_attachment(uint32_t prog_id, struct hone_target *out)
+static int only_one(const struct hone_targets *targets, struct hone_target *out)
 {
+	if (targets->n != 1)
+		return targets->n ? -EMLINK : -ENOENT;
+	*out = targets->at[0];
+	return 0;
+}
+
+/* Where in this namespace a program is attached. */
+static int find_attachment(uint32_t prog_id, enum hone_hook first, enum hone_hook last,
+			   struct hone_target *out)
+{
+	_cleanup_targets_ struct hone_targets targets = {0};
 	struct if_nameindex *interfaces = if_nameindex();
-	struct hone_target found = {0};
-	int n = 0, err = 0;
+	int err = 0;
 
 	if (!interfaces)
 		return -errno;
-	for (const struct if_nameindex *at = interfaces; at->if_index && !err; at++) {
-		struct hone_target here = {.netns = out->netns};
-		LIBBPF_OPTS(bpf_xdp_query_opts, opts);
-
-		if (bpf_xdp_query((int)at->if_index, 0, &opts) || opts.prog_id != prog_id)
-			continue;
-		n++;
-		err = query_here(at->if_index, &here);
-		found = here;
-	}
+	for (const struct if_nameindex *at = interfaces; at->if_index && !err; at++)
+		for (enum hone_hook hook = first; hook <= last && !err; hook++) {
+			err = hone_attached_list(out->netns, at->if_index, hook, prog_id, &targets);
+			if (err == -ENOENT || err == -ENODEV) /* not there; gone meanwhile */
+				err = 0;
+		}
 	if_freenameindex(interfaces);
-	if (err || n != 1)
-		return err ? err : n ? -EMLINK : -ENOENT;
-	*out = found;
-	return 0;
+	return err ? err : only_one(&targets, out);
 }
 
 static int resolve_program(uint32_t prog_id, struct hone_target *out)
@@ -202,7 +170,11 @@ static int resolve_program(uint32_t prog_id, struct hone_target *out)
 
 	if (err)
 		return err;
-	return info.type == BPF_PROG_TYPE_XDP ? find_attachment(prog_id, out) : -ENOTSUP;
+	if (info.type == BPF_PROG_TYPE_XDP)
+		return find_attachment(prog_id, HONE_HOOK_XDP, HONE_HOOK_XDP, out);
+	if (info.type == BPF_PROG_TYPE_SCHED_CLS)
+		return find_attachment(prog_id, HONE_HOOK_TC_INGRESS, HONE_HOOK_N - 1, out);
+	return -ENOTSUP;
 }
 
 static int resolve_id(const char *digits, struct hone_target *out)
@@ -241,14 +213,25 @@ static int resolve_path(const char *path, struct hone_target *out)
 	return err ? err : resolve_program(prog_id, out);
 }
 
-static int resolve_interface(const char *name, struct hone_target *out)
+static int resolve_interface(const char *text, struct hone_target *out)
 {
+	_cleanup_targets_ struct hone_targets targets = {0};
+	struct hone_target_text parsed;
 	uint32_t ifindex;
+	int err = hone_target_parse(text, &parsed);
 
-	if (*name == '\0' || strlen(name) >= IF_NAMESIZE)
-		return -EINVAL;
-	ifindex = if_nametoindex(name);
-	return ifindex ? query_here(ifindex, out) : -ENODEV;
+	if (err)
+		return err;
+	ifindex = if_nametoindex(parsed.ifname);
+	if (!ifindex)
+		return -ENODEV;
+	err = hone_attached_list(out->netns, ifindex, parsed.hook, 0, &targets);
+	if (err)
+		return err;
+	for (uint32_t i = targets.n; i-- > 0;)
+		if (!hone_target_matches(&targets.at[i], &parsed))
+			targets.at[i] = targets.at[--targets.n];
+	return only_one(&targets, out);
 }
 
 /* Errors of this file, as an operator should read them. */
@@ -256,9 +239,9 @@ static int tell(int err, const char *text)
 {
 	const char *why = err == -EINVAL    ? "neither an interface, id:N, nor a pinned program"
 			  : err == -ENODEV  ? "no such interface in this network namespace"
-			  : err == -ENOENT  ? "no XDP program is attached there"
-			  : err == -EMLINK  ? "attached more than once: name the interface"
-			  : err == -ENOTSUP ? "not an XDP program that the kernel runs itself"
+			  : err == -ENOENT  ? "no program is attached there"
+			  : err == -EMLINK  ? "attached more than once: say where exactly"
+			  : err == -ENOTSUP ? "not an XDP or tc program that the kernel runs itself"
 					    : "cannot be resolved";
 
 	return err ? hone_log_err(err, "%s: %s", text, why) : 0;

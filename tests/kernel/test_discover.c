@@ -29,8 +29,8 @@ enum { IFINDEX = 77 }; /* the same in both namespaces */
 
 static struct {
 	int home, here, there; /* namespaces */
-	int prog, tc_prog;
-	uint32_t prog_id, tc_prog_id;
+	int prog, other_prog;
+	uint32_t prog_id, other_prog_id;
 	char pins[64];
 } t;
 
@@ -72,12 +72,12 @@ static int set_up(void **state)
 	t.here = make_netns();
 	t.there = make_netns();
 	t.prog = bpf_prog_load(BPF_PROG_TYPE_XDP, "discover", "GPL", pass, 2, NULL);
-	t.tc_prog = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "discover", "GPL", pass, 2, NULL);
+	t.other_prog = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "discover", "GPL", pass, 2, NULL);
 	snprintf(t.pins, sizeof(t.pins), "/sys/fs/bpf/hone-discover-%d", getpid());
-	if (t.here < 0 || t.there < 0 || t.prog < 0 || t.tc_prog < 0 || mkdir(t.pins, 0700))
+	if (t.here < 0 || t.there < 0 || t.prog < 0 || t.other_prog < 0 || mkdir(t.pins, 0700))
 		return -1;
 	t.prog_id = id_of(t.prog);
-	t.tc_prog_id = id_of(t.tc_prog);
+	t.other_prog_id = id_of(t.other_prog);
 	return 0;
 }
 
@@ -195,7 +195,10 @@ static void a_link_of_another_namespace_is_not_ours(void **state)
 		_cleanup_close_ int link = attach_link(t.there);
 
 		expect("v0", HONE_ATTACH_NETLINK_DRV);
-		assert_int_equal(hone_target_query(t.there, IFINDEX, &target), 0);
+		assert_int_equal(hone_target_query(t.there,
+						   &(struct hone_target){.ifindex = IFINDEX}, 0,
+						   &target),
+				 0);
 		assert_int_equal(target.kind, HONE_ATTACH_LINK);
 	}
 	attach(t.here, -1, XDP_FLAGS_DRV_MODE);
@@ -260,11 +263,13 @@ static void wrong_targets_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(hone_target_resolve(rows[i].text, t.here, &target), rows[i].err);
-	snprintf(id, sizeof(id), "id:%u", t.tc_prog_id);
+	snprintf(id, sizeof(id), "id:%u", t.other_prog_id);
 	assert_int_equal(hone_target_resolve(id, t.here, &target), -ENOTSUP);
 	snprintf(id, sizeof(id), "id:%u", t.prog_id);
 	assert_int_equal(hone_target_resolve(id, t.here, &target), -ENOENT);
-	assert_int_equal(hone_target_query(t.here, 4711, &target), -ENODEV);
+	assert_int_equal(
+		hone_target_query(t.here, &(struct hone_target){.ifindex = 4711}, 0, &target),
+		-ENODEV);
 	assert_int_equal(target.ifindex, 1234);
 }
 

@@ -71,12 +71,12 @@ static void put(uint32_t ifindex, unsigned int level)
 /* The level of a row; -1: there is none. */
 static int level_of(uint32_t ifindex)
 {
-	const struct hone_choice *row;
+	const struct hone_choice asked = choice_of(ifindex, 0), *row;
 	struct hone_store store;
 	int level;
 
 	assert_int_equal(hone_store_open(state_dir, bpffs_dir, &store), 0);
-	row = hone_store_find(&store, ifindex, 4026531840);
+	row = hone_store_find(&store, &asked.target);
 	level = row ? (int)row->level : -1;
 	if (row) {
 		assert_true(row->is_paused);
@@ -141,16 +141,47 @@ static void file_that_cannot_be_written(void **state)
 
 static void dropped_row_is_gone(void **state)
 {
+	const struct hone_choice dropped = choice_of(1, 0);
 	struct hone_store store;
 
 	(void)state;
 	put(1, 2);
 	put(2, 2);
 	assert_int_equal(hone_store_open(state_dir, bpffs_dir, &store), 0);
-	assert_int_equal(hone_store_drop(&store, 1, 4026531840), 0);
+	assert_int_equal(hone_store_drop(&store, &dropped.target), 0);
 	hone_store_close(&store);
 	assert_int_equal(level_of(1), -1);
 	assert_int_equal(level_of(2), 2);
+}
+
+/* Two filters and the XDP program of one interface are three rows; each comes back as it was. */
+static void points_of_an_interface_are_apart(void **state)
+{
+	struct hone_choice choice = choice_of(1, 1);
+	struct hone_store store;
+	const struct hone_choice *row;
+
+	(void)state;
+	put(1, 2);
+	assert_int_equal(hone_store_open(state_dir, bpffs_dir, &store), 0);
+	choice.target.hook = HONE_HOOK_TC_EGRESS;
+	choice.target.kind = HONE_ATTACH_CLS_BPF;
+	choice.target.priority = 49152;
+	choice.target.handle = 1;
+	assert_int_equal(hone_store_put(&store, &choice), 0);
+	choice.target.handle = 2;
+	choice.level = 3;
+	assert_int_equal(hone_store_put(&store, &choice), 0);
+	hone_store_close(&store);
+
+	assert_int_equal(hone_store_open(state_dir, bpffs_dir, &store), 0);
+	assert_int_equal(store.n_choices, 3);
+	row = hone_store_find(&store, &choice.target);
+	assert_non_null(row);
+	assert_int_equal(row->level, 3);
+	assert_string_equal(row->target.name, "tc:v0:egress:49152:2");
+	hone_store_close(&store);
+	assert_int_equal(level_of(1), 2);
 }
 
 static void rest_leaves_the_file(void **state)
@@ -195,10 +226,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define STORE(name) cmocka_unit_test_setup_teardown(name, make_dirs, remove_dirs)
-		STORE(either_place_is_enough),	       STORE(younger_row_counts),
-		STORE(file_that_cannot_be_written),    STORE(dropped_row_is_gone),
-		STORE(rest_leaves_the_file),	       STORE(what_cannot_be_read_is_left_out),
-		STORE(something_else_is_pinned_there),
+		STORE(either_place_is_enough),		 STORE(younger_row_counts),
+		STORE(file_that_cannot_be_written),	 STORE(dropped_row_is_gone),
+		STORE(points_of_an_interface_are_apart), STORE(rest_leaves_the_file),
+		STORE(what_cannot_be_read_is_left_out),	 STORE(something_else_is_pinned_there),
 	};
 
 	kernel_test_needs_root();
