@@ -96,20 +96,13 @@ int hone_daemon_save(struct hone_daemon *daemon, const struct hone_session *sess
 			      });
 }
 
-/* A deep copy of what was captured, verified against the running program. */
+/* A deep copy of what was captured. */
 static int copy_unit(const struct hone_program *program, struct hone_unit *out, char *detail)
 {
 	_cleanup_free_ char *text = NULL;
 	int err = hone_unit_encode(&program->unit, &text);
 
-	if (!err)
-		err = hone_unit_decode(text, strlen(text), out, detail);
-	if (err)
-		return err;
-	err = hone_unit_verify(out, detail);
-	if (err)
-		hone_unit_free(out);
-	return err;
+	return err ? err : hone_unit_decode(text, strlen(text), out, detail);
 }
 
 static int refuse(json_t **error, int err, enum hone_reason reason, const char *name,
@@ -127,13 +120,13 @@ static int open_unit(struct hone_daemon *daemon, const struct hone_target *targe
 	char detail[HONE_DETAIL_LEN] = "";
 	int err;
 
-	if (!program)
+	if (!program || hone_programs_verify(program))
 		return refuse(error, -ENOENT, HONE_NO_CAPTURE, target->name, detail);
 	if (program->refused != HONE_REWRITTEN)
 		return refuse(error, -ENOTSUP, program->refused, target->name, program->detail);
 	err = copy_unit(program, unit, detail);
 	if (err)
-		return refuse(error, err, HONE_NO_CAPTURE_DIFFERS, target->name, detail);
+		return refuse(error, err, HONE_NO_KERNEL_OBJECT, target->name, detail);
 	err = hone_maps_open(unit, maps);
 	if (err) {
 		hone_unit_free(unit);

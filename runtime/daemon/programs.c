@@ -166,6 +166,24 @@ static void take_analysis(void *arg, struct hone_result *result)
 	programs->analysed(programs->arg);
 }
 
+int hone_programs_verify(struct hone_program *program)
+{
+	int err;
+
+	if (program->is_verified || program->refused != HONE_REWRITTEN)
+		return 0;
+	err = hone_unit_verify(&program->unit, program->detail);
+	if (err == -ENOENT)
+		return err;
+	program->is_verified = !err;
+	if (err) {
+		program->refused = HONE_NO_CAPTURE_DIFFERS;
+		hone_log_warn("%s: program %u: %s: %s", program->unit.name, program->id,
+			      hone_reason_text(program->refused), program->detail);
+	}
+	return 0;
+}
+
 int hone_programs_analyse(struct hone_programs *programs, struct hone_program *program)
 {
 	struct hone_request request = {.kind = HONE_REQUEST_ANALYSE, .unit = program->unit};
@@ -176,6 +194,8 @@ int hone_programs_analyse(struct hone_programs *programs, struct hone_program *p
 		return 0;
 	if (program->is_asked)
 		return -EINPROGRESS;
+	if (hone_programs_verify(program) || program->refused != HONE_REWRITTEN)
+		return -ENOENT;
 	asked = malloc(sizeof(*asked));
 	if (!asked)
 		return -ENOMEM;

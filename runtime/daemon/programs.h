@@ -14,6 +14,7 @@ struct hone_program {
 	uint64_t netns;		  /* of the loader; 0: unknown (captured before this daemon) */
 	enum hone_reason refused; /* could not be captured */
 	char detail[HONE_DETAIL_LEN];
+	bool is_verified; /* against what runs; what nobody asks about is not */
 	bool is_asked, is_analysed;
 	unsigned int n_deaths; /* of honec, on this program */
 	struct hone_result analysis;
@@ -43,8 +44,12 @@ struct hone_program *hone_programs_find(struct hone_programs *programs, uint32_t
 const struct hone_program *hone_programs_next(const struct hone_programs *programs,
 					      const struct hone_program *after);
 
+/* hone_programs_verify() - is what was captured what runs? Asked once, and it takes as long as
+ * loading the program. Returns 0 (program->refused tells if not), or -ENOENT (it is gone). */
+int hone_programs_verify(struct hone_program *program);
+
 /* hone_programs_analyse() - 0: program->analysis is there (it may be a refusal).
- * -EINPROGRESS: asked for; analysed() tells. */
+ * -EINPROGRESS: asked for; analysed() tells. -ENOENT: it is gone, or not what was captured. */
 int hone_programs_analyse(struct hone_programs *programs, struct hone_program *program);
 
 /* hone_programs_prune() - forget programs that are no longer loaded. */

@@ -234,16 +234,6 @@ static enum hone_reason refusal(const struct load *load, const struct hone_unit 
 	return hone_map_order(unit->insns, unit->n_insns, unit->n_maps, detail);
 }
 
-static void drop_code(struct hone_unit *unit)
-{
-	free(unit->insns);
-	free(unit->func_info);
-	unit->insns = NULL;
-	unit->func_info = NULL;
-	unit->n_insns = 0;
-	unit->n_func_info = 0;
-}
-
 /* Fill *out from a load. Returns 0 also when refused, -ENOENT when the program is gone. */
 static int make_captured(struct load *load, struct hone_captured *out)
 {
@@ -261,15 +251,8 @@ static int make_captured(struct load *load, struct hone_captured *out)
 	if (load->begin.status == HONE_LOAD_COPIED)
 		take_code(load, unit);
 	out->refused = refusal(load, unit, out->detail);
-	if (out->refused == HONE_REWRITTEN) {
-		err = hone_unit_verify(unit, out->detail);
-		if (err == -ENOENT)
-			return err;
-		if (err)
-			out->refused = HONE_NO_CAPTURE_DIFFERS;
-	}
 	if (out->refused != HONE_REWRITTEN)
-		drop_code(unit);
+		hone_unit_drop_code(unit);
 	return 0;
 }
 

@@ -36,9 +36,8 @@ int hone_capture_fd(const struct hone_capture *capture);
  * units either. Returns 0 or -errno. */
 int hone_capture_ignore(struct hone_capture *capture, pid_t tgid);
 
-/* hone_capture_consume() - verify (reload, compare tag and lengths) and deliver what came in.
- * Programs that are gone by then are dropped. Takes as long as loading them once more does.
- * Returns the number delivered, or -errno. */
+/* hone_capture_consume() - deliver what came in, not yet verified. Programs that are gone by then
+ * are dropped. Returns the number delivered, or -errno. */
 int hone_capture_consume(struct hone_capture *capture);
 
 /* hone_same_map_references() - do two loaded programs of one tag name the same maps at the same
@@ -51,5 +50,13 @@ int hone_same_map_references(int prog_fd, int other_fd);
  * the copy is gone on return. Returns 0, -ENOENT (the program is gone), -EBADMSG (different; detail
  * says in what), or -errno of the load. */
 int hone_unit_verify(const struct hone_unit *unit, char *detail);
+
+/* hone_captured_verify() - the same before anything is built on what was captured: where it is
+ * not what runs, refused becomes NO_CAPTURE_DIFFERS and the code goes. Takes as long as loading
+ * the program once more does. Returns 0 (also then), or -ENOENT (the program is gone). */
+int hone_captured_verify(struct hone_captured *captured);
+
+/* A unit without what it must not be known for. */
+void hone_unit_drop_code(struct hone_unit *unit);
 
 #endif

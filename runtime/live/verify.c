@@ -236,3 +236,27 @@ int hone_unit_verify(const struct hone_unit *unit, char *detail)
 		snprintf(detail, HONE_DETAIL_LEN, "which maps are named where");
 	return err;
 }
+
+void hone_unit_drop_code(struct hone_unit *unit)
+{
+	free(unit->insns);
+	free(unit->func_info);
+	unit->insns = NULL;
+	unit->func_info = NULL;
+	unit->n_insns = 0;
+	unit->n_func_info = 0;
+}
+
+int hone_captured_verify(struct hone_captured *captured)
+{
+	int err;
+
+	if (captured->refused != HONE_REWRITTEN)
+		return 0;
+	err = hone_unit_verify(&captured->unit, captured->detail);
+	if (!err || err == -ENOENT)
+		return err;
+	captured->refused = HONE_NO_CAPTURE_DIFFERS;
+	hone_unit_drop_code(&captured->unit);
+	return 0;
+}

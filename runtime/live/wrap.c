@@ -26,6 +26,10 @@ static void keep(void *arg, struct hone_captured *captured)
 {
 	const struct run *run = arg;
 
+	if (hone_captured_verify(captured)) {
+		hone_unit_free(&captured->unit); /* gone */
+		return;
+	}
 	if (captured->refused != HONE_REWRITTEN) {
 		hone_log_warn("program %u (%s): %s%s%s", captured->unit.prog_id,
 			      captured->unit.name, hone_reason_text(captured->refused),

@@ -22,6 +22,10 @@ static void take(void *arg, struct hone_captured *captured)
 
 	if (captures->n == CAPTURES_MAX)
 		abort();
+	if (hone_captured_verify(captured)) {
+		hone_unit_free(&captured->unit); /* gone */
+		return;
+	}
 	captures->all[captures->n++] = *captured;
 }
 
