@@ -294,7 +294,7 @@ static void maps_are_told_by_their_order(void **state)
 	assert_int_equal(hone_unit_verify(&captured->unit, detail), 0);
 	captured->unit.insns[8].imm = 1;
 	assert_int_equal(hone_unit_verify(&captured->unit, detail), -EBADMSG);
-	assert_string_equal(detail, "tag");
+	assert_non_null(strstr(detail, "tag"));
 	loader_stop(&loader);
 }
 
