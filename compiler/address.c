@@ -3,8 +3,8 @@
  *
  * A value that a pass puts elsewhere has another address. A program that compares two addresses,
  * subtracts them, or computes with one could tell; the sites that such an address may come from
- * are marked. A helper that reads one where it was spilled could tell, too. Storing one outside the
- * stack is not looked at here: effects.c takes the map for written by anyone then. */
+ * are marked. A helper that reads one where it was spilled could tell, too, and so could a function
+ * that loads one from a caller's frame. */
 #include "compiler/effects.h"
 #include "compiler/insn.h"
 #include "compiler/value.h"
@@ -51,14 +51,13 @@ static uint64_t used_by_jump(const struct bpf_insn *insn, const struct hone_valu
 }
 
 /* A helper reads, as bytes, the stack where addresses are spilled. */
-static uint64_t used_by_call(const struct hone_code *code, const struct hone_state *state,
-			     uint32_t at)
+static uint64_t used_by_call(const struct hone_code *code, const struct hone_kinds *kinds,
+			     const struct hone_state *state, uint32_t at)
 {
-	const struct hone_helper *helper = hone_helper(code->insns[at].imm);
 	uint64_t used = 0;
 
-	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++) {
-		struct hone_slots slots = hone_call_slots(code, state->reg, helper, arg, false);
+	for (int arg = BPF_REG_1; arg <= BPF_REG_5; arg++) {
+		struct hone_slots slots = hone_call_slots(code, kinds, state->reg, at, arg, false);
 
 		for (int slot = slots.first; slot <= slots.last; slot++)
 			used |= sites_of(&state->stack[slot]);
@@ -66,7 +65,8 @@ static uint64_t used_by_call(const struct hone_code *code, const struct hone_sta
 	return used;
 }
 
-static uint64_t used_by(const struct hone_code *code, const struct hone_state *state, uint32_t at)
+static uint64_t used_by(const struct hone_code *code, const struct hone_kinds *kinds,
+			const struct hone_state *state, uint32_t at)
 {
 	const struct bpf_insn *insn = &code->insns[at];
 	const struct hone_value *reg = state->reg;
@@ -76,15 +76,15 @@ static uint64_t used_by(const struct hone_code *code, const struct hone_state *s
 	if (hone_insn_is_jump(insn))
 		return used_by_jump(insn, &reg[insn->dst_reg], &reg[insn->src_reg]);
 	if (hone_insn_is_call(insn))
-		return used_by_call(code, state, at);
-	if (hone_insn_is_exit(insn))
-		return sites_of(&reg[BPF_REG_0]);
+		return used_by_call(code, kinds, state, at);
+	if (hone_insn_is_exit(insn)) /* a caller's own uses are seen there */
+		return hone_function_at(code, at) == 0 ? sites_of(&reg[BPF_REG_0]) : 0;
 	return hone_insn_is_atomic(insn) ? sites_of(&reg[insn->src_reg]) : 0;
 }
 
 uint64_t hone_address_used(const struct hone_code *code, const struct hone_kinds *kinds)
 {
-	uint64_t used = 0;
+	uint64_t used = sites_of(&kinds->stored); /* others may load it as a number */
 
 	for (uint32_t i = 0; i < code->n_blocks; i++) {
 		const struct hone_block *block = &code->blocks[i];
@@ -93,7 +93,7 @@ uint64_t hone_address_used(const struct hone_code *code, const struct hone_kinds
 		for (uint32_t at = block->first; at < block->end; at++) {
 			if (code->block_of[at] < 0)
 				continue; /* second half of a 64-bit constant */
-			used |= used_by(code, &state, at);
+			used |= used_by(code, kinds, &state, at);
 			hone_kinds_step(code, kinds, &state, at);
 		}
 	}

@@ -22,7 +22,16 @@ struct hone_refusal {
 
 /* ---- decode.c ---- */
 
+/* The program itself, a function that it calls, or one whose address it takes. */
+struct hone_function {
+	uint32_t first, end;		 /* instructions: [first, end) */
+	uint32_t first_block, end_block; /* blocks: [first_block, end_block) */
+	uint32_t args;			 /* registers that it reads before it writes them: a set */
+	bool is_callback;		 /* its address is taken */
+};
+
 struct hone_block {
+	uint32_t function;   /* that it is of */
 	uint32_t first, end; /* instructions [first, end) */
 	int32_t jump;	     /* block taken when the last instruction jumps; -1: none */
 	int32_t next;	     /* block that follows; -1: none (exit, goto) */
@@ -35,6 +44,8 @@ struct hone_code {
 	const struct bpf_insn *insns; /* the unit's */
 	uint32_t n_blocks;
 	struct hone_block *blocks; /* reachable ones, by first instruction */
+	uint32_t n_functions;
+	struct hone_function *functions; /* by first instruction: [0] is the program */
 	int32_t *block_of; /* per instruction; -1: unreachable, or second half of ld_imm64 */
 };
 
@@ -43,11 +54,31 @@ struct hone_code {
  * unit:  borrowed, must outlive the result
  * why:   filled when the unit is refused
  *
- * Returns the code, or NULL with *why: unknown instruction or helper, jump out of range,
- * subprogram call, callback, kfunc, legacy packet access, map index out of range … Code that
- * no path reaches is not looked at. */
+ * Returns the code, or NULL with *why: unknown instruction or helper, jump out of range or out of
+ * its function, recursion, kfunc, legacy packet access, map index out of range … Code that no
+ * path reaches is not looked at. */
 struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *unit,
 			      struct hone_refusal *why);
+
+/* The function that an instruction of a block is in. */
+static inline uint32_t hone_function_at(const struct hone_code *code, uint32_t insn)
+{
+	return code->blocks[code->block_of[insn]].function;
+}
+
+/* The function that a local call, or a function's address, names. */
+static inline uint32_t hone_function_named(const struct hone_code *code, uint32_t insn)
+{
+	return hone_function_at(code, insn + 1 + (uint32_t)code->insns[insn].imm);
+}
+
+/* ---- functions.c ---- */
+
+/* hone_functions_fill() - the functions of a code whose blocks are known; block.function.
+ * starts: [instruction] a function starts here
+ * Returns false with *why: a way from one into another, or recursion. */
+bool hone_functions_fill(struct hone_arena *arena, struct hone_code *code, const bool *starts,
+			 struct hone_refusal *why);
 
 /* ---- helpers.c: the kernel's helpers ---- */
 
@@ -95,6 +126,7 @@ enum hone_kind {
 	HONE_KIND_STACK,    /* the frame + offset */
 	HONE_KIND_MAP,	    /* a map handle */
 	HONE_KIND_POINTER,  /* any other pointer, or NULL: packet, value, memory */
+	HONE_KIND_FUNCTION, /* the address of function `constant` */
 	HONE_KIND_MIXED,    /* scalar on one path, pointer on another (a null test decides) */
 	HONE_KIND_CONFLICT, /* irreconcilable; never where a register is used */
 };
@@ -102,12 +134,15 @@ enum hone_kind {
 struct hone_value {
 	enum hone_kind kind;
 	/* SCALAR: constant is its value; CTX, STACK: its offset; POINTER, MIXED: its offset from
-	 * the start of the map value (or whatever else) that it came from */
+	 * the start of the map value (or argument, or whatever else) that it came from; FUNCTION:
+	 * which */
 	bool is_known;
 	bool other; /* POINTER, MIXED: it can also come from elsewhere (packet, helper,
 		     * BPF_PSEUDO_MAP_VALUE …) than from `sites`; CTX, STACK, MAP: that was spilled,
 		     * and perhaps a number was written over it: what is used as an address is it */
 	int64_t constant;
+	uint8_t frames; /* POINTER, MIXED: it can point into a caller's frame, as argument r1 to r5
+			 * said (bits 1-5) or as something loaded from memory did (bit 0); a set */
 	uint64_t maps;	/* MAP: which handles; POINTER, MIXED: values of which maps it can be */
 	uint64_t sites; /* POINTER, MIXED: lookup sites that it can come from; a set of ids; sites
 			 * from HONE_SITES_MAX on count as `other` */
@@ -132,14 +167,38 @@ struct hone_state {
 	struct hone_word word[2 * HONE_STACK_SLOTS];
 };
 
+/* Bytes [from, to) relative to where a pointer points; empty: from >= to. HONE_STACK_BYTES in
+ * either direction stands for "any". */
+struct hone_reach {
+	int32_t from, to;
+};
+
+/* What a function does with one argument, were it an address in a caller's frame. */
+struct hone_param {
+	struct hone_reach touched, written;
+	bool is_kept; /* stored where nobody follows it: it may be loaded anywhere */
+};
+
+/* What others need to know of a function. */
+struct hone_summary {
+	bool returns;
+	struct hone_value result;		/* its r0 */
+	struct hone_param param[BPF_REG_5 + 1]; /* by register */
+	/* [slot]: its memory was accessed at an offset, or over a length, that is not known, or its
+	 * address is used as a number, or kept */
+	bool stack_escapes[HONE_STACK_SLOTS];
+	bool is_exposed[HONE_STACK_SLOTS]; /* [slot]: anybody may write it, at any time */
+};
+
 struct hone_kinds {
 	struct hone_value (*reg)[HONE_REGS]; /* per instruction: before it; only in blocks */
 	struct hone_value *result;   /* per instruction: what it puts into its dst (a call: into r0;
 				      * a fetching atomic: into what it fetches to); else UNSET */
 	struct hone_state *block_in; /* per block; is_reached: false where no path leads */
-	/* [slot]: its memory was accessed at an offset, or over a length, that is not known, or its
-	 * address is used as a number */
-	bool *stack_escapes;
+	struct hone_summary *functions; /* as code->functions */
+	struct hone_value stored; /* what a pointer can be that is loaded from a caller's frame */
+	struct hone_param memory; /* what is done with such pointers, were they into a frame */
+	bool *gives_pointer;	  /* per instruction: a load of what is used as an address later */
 	uint32_t n_sites;
 	uint32_t *site_of; /* per instruction: id of the lookup or tail call; UINT32_MAX: none */
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* decode: a unit's instructions to basic blocks. First of all analyses; any bytes are legal
- * input. What it lets through is one function whose every instruction, helper and map is known;
+ * input. What it lets through are functions whose every instruction, helper and map is known;
  * what the registers hold is for kinds.c. */
 #include <assert.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@ struct decoding {
 	struct hone_refusal *why;
 	bool *reached;	/* an instruction starts here */
 	bool *leads;	/* a block starts here */
+	bool *starts;	/* a function starts here */
 	uint32_t *todo; /* reached, not yet looked at */
 	uint32_t n_todo;
 };
@@ -51,7 +52,7 @@ static bool reach(struct decoding *d, uint32_t from, int64_t to)
 static bool check_wide(struct decoding *d, uint32_t at)
 {
 	const struct bpf_insn *insn = &d->unit->insns[at];
-	bool names_map = insn->src_reg != 0;
+	bool names_map = insn->src_reg != 0 && insn->src_reg != BPF_PSEUDO_FUNC;
 
 	if (at + 1 >= d->unit->n_insns || insn[1].code || insn[1].dst_reg || insn[1].src_reg ||
 	    insn[1].off)
@@ -59,7 +60,8 @@ static bool check_wide(struct decoding *d, uint32_t at)
 	if (names_map && ((uint32_t)insn->imm >= d->unit->n_maps || insn->imm >= HONE_MAPS_MAX))
 		return refuse(d, HONE_NO_MAP_INDEX, "instruction %u: map %d of %u", at, insn->imm,
 			      d->unit->n_maps);
-	if (insn->src_reg == BPF_PSEUDO_MAP_FD && insn[1].imm != 0)
+	if ((insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_FUNC) &&
+	    insn[1].imm != 0)
 		return refuse(d, HONE_NO_INSN, "instruction %u: a map handle with an offset", at);
 	return true;
 }
@@ -95,8 +97,22 @@ static bool check(struct decoding *d, uint32_t at)
 			      at, insn->code, insn->src_reg, insn->off, insn->imm);
 	if (hone_insn_is_wide(insn))
 		return check_wide(d, at);
-	if (hone_insn_is_call(insn))
+	if (hone_insn_is_helper_call(insn))
 		return check_helper(d, at);
+	return true;
+}
+
+/* A call, or an address that a helper may call. */
+static bool follow_function(struct decoding *d, uint32_t at)
+{
+	const struct bpf_insn *insn = &d->unit->insns[at];
+	int64_t target = (int64_t)at + 1 + insn->imm;
+
+	if (!hone_insn_is_local_call(insn) && !hone_insn_is_function_address(insn))
+		return true;
+	if (!reach(d, at, target))
+		return false;
+	d->starts[target] = d->leads[target] = true;
 	return true;
 }
 
@@ -128,11 +144,11 @@ static bool explore(struct decoding *d)
 		return refuse(d, HONE_NO_BAD_JUMP, "no instructions");
 	if (!reach(d, 0, 0))
 		return false;
-	d->leads[0] = true;
+	d->starts[0] = d->leads[0] = true;
 	while (d->n_todo > 0) {
 		uint32_t at = d->todo[--d->n_todo];
 
-		if (!check(d, at) || !follow(d, at))
+		if (!check(d, at) || !follow_function(d, at) || !follow(d, at))
 			return false;
 	}
 	for (uint32_t i = 0; i + 1 < d->unit->n_insns; i++)
@@ -289,7 +305,9 @@ static void find_loops(struct hone_arena *arena, struct hone_code *code)
 		.edges_done = hone_arena_alloc(arena, code->n_blocks, sizeof(uint8_t)),
 	};
 
-	walk(&l, 0); /* every block is reached from the first */
+	/* every block is reached from the first of its function */
+	for (uint32_t i = 0; i < code->n_functions; i++)
+		walk(&l, code->functions[i].first_block);
 }
 
 struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *unit,
@@ -302,6 +320,7 @@ struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *
 		.why = why,
 		.reached = hone_arena_alloc(arena, n, sizeof(bool)),
 		.leads = hone_arena_alloc(arena, n, sizeof(bool)),
+		.starts = hone_arena_alloc(arena, n, sizeof(bool)),
 		.todo = hone_arena_alloc(arena, n, sizeof(uint32_t)),
 	};
 	struct hone_code *code;
@@ -317,6 +336,8 @@ struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *
 	code->block_of = hone_arena_alloc(arena, code->n_insns, sizeof(*code->block_of));
 	fill_blocks(&d, code);
 	fill_edges(code);
+	if (!hone_functions_fill(arena, code, d.starts, why))
+		return NULL;
 	find_loops(arena, code);
 	return code;
 }

@@ -88,7 +88,9 @@ static void mark_keys(struct looking *l, uint64_t maps)
 static void note_escape(struct looking *l, const struct hone_value *stored,
 			const struct hone_value *base)
 {
-	bool stays = base->kind == HONE_KIND_STACK && base->is_known;
+	bool is_frame = hone_value_is_pointer(base) && base->frames && !base->other &&
+			!base->maps && !base->sites; /* kinds.c: `stored` knows of it */
+	bool stays = (base->kind == HONE_KIND_STACK && base->is_known) || is_frame;
 
 	if (hone_value_is_pointer(stored) && !stays)
 		mark_unknown(l, stored->maps);
@@ -151,7 +153,7 @@ static void note(struct looking *l, uint32_t at)
 
 	if (hone_insn_class(insn) == BPF_ST || hone_insn_class(insn) == BPF_STX)
 		note_store(l, at);
-	else if (hone_insn_is_call(insn))
+	else if (hone_insn_is_helper_call(insn))
 		note_call(l, at);
 }
 
@@ -170,6 +172,8 @@ static bool find_lookup_key(const struct looking *l, const struct hone_site *sit
 	    pointer->constant % 4 != 0)
 		return false;
 	start = pointer->constant + HONE_STACK_BYTES;
+	if (l->kinds->functions[hone_function_at(l->code, site->insn)].is_exposed[start / 8])
+		return false;
 	for (uint32_t at = block->first; at < site->insn; at++)
 		if (l->code->block_of[at] >= 0)
 			hone_kinds_step(l->code, l->kinds, &state, at);

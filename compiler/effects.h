@@ -14,13 +14,16 @@ struct hone_slots {
 	bool is_exact; /* the access is one aligned slot, all 8 bytes of it */
 };
 
-/* hone_access_slots() - slots that a load, store or atomic may touch; base: of its address. */
-struct hone_slots hone_access_slots(const struct bpf_insn *insn, const struct hone_value *base);
+/* hone_access_slots() - slots that a load, store or atomic may touch. Exposed ones are never
+ * exact: others write them as well. */
+struct hone_slots hone_access_slots(const struct hone_code *code, const struct hone_kinds *kinds,
+				    uint32_t insn);
 
 /* hone_call_slots() - slots that a call may touch through argument `arg`; only_written: those
- * that it may write. */
-struct hone_slots hone_call_slots(const struct hone_code *code, const struct hone_value *reg,
-				  const struct hone_helper *helper, int arg, bool only_written);
+ * that it may write. reg: before the call. */
+struct hone_slots hone_call_slots(const struct hone_code *code, const struct hone_kinds *kinds,
+				  const struct hone_value *reg, uint32_t insn, int arg,
+				  bool only_written);
 
 static inline int hone_place_of_slot(int slot)
 {

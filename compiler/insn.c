@@ -94,7 +94,7 @@ static enum hone_reason check_call(const struct bpf_insn *insn)
 	case 0:
 		return only_if(insn->off == 0);
 	case BPF_PSEUDO_CALL:
-		return HONE_NO_SUBPROGRAM;
+		return only_if(insn->off == 0);
 	case BPF_PSEUDO_KFUNC_CALL:
 		return HONE_NO_KFUNC;
 	default:

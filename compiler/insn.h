@@ -54,6 +54,23 @@ static inline bool hone_insn_is_call(const struct bpf_insn *insn)
 	return insn->code == (BPF_JMP | BPF_CALL);
 }
 
+/* … of a function of the program's own, at a distance; else of a helper of the kernel. */
+static inline bool hone_insn_is_local_call(const struct bpf_insn *insn)
+{
+	return hone_insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_CALL;
+}
+
+static inline bool hone_insn_is_helper_call(const struct bpf_insn *insn)
+{
+	return hone_insn_is_call(insn) && insn->src_reg == 0;
+}
+
+/* The address of a function of the program's own. */
+static inline bool hone_insn_is_function_address(const struct bpf_insn *insn)
+{
+	return hone_insn_is_wide(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
+}
+
 static inline bool hone_insn_is_exit(const struct bpf_insn *insn)
 {
 	return insn->code == (BPF_JMP | BPF_EXIT);

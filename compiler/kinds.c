@@ -4,40 +4,33 @@
  *
  * Optimistic: what is unset on one path takes what the other paths bring, since the verifier
  * lets no program read what was never written. States only ever grow, and each part of one can
- * grow a bounded number of times, so it ends. It proves nothing about values beyond constants. */
+ * grow a bounded number of times, so it ends. It proves nothing about values beyond constants.
+ * A function is looked at once for all its calls: what they hand over is joined. What functions
+ * do to frames of others (kinds_note.c) and which loads bring pointers (demand.c) is found on the
+ * way, and then all is done again with that. */
 #include "compiler/kinds.h"
 
-#include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "compiler/insn.h"
 #include "compiler/value.h"
+
+enum {
+	ROUNDS_MAX = 16,	    /* of what functions tell each other */
+	VISITS_PER_BLOCK_MAX = 256, /* on average, in one round */
+};
 
 struct solving {
 	const struct hone_code *code;
 	struct hone_kinds *kinds;
 	struct hone_refusal *why;
+	struct hone_demand *demand;
 	bool *is_dirty;	 /* per block: its entry state grew since it was last looked at */
 	uint32_t lowest; /* no block below is dirty */
+	uint64_t n_visits;
+	bool has_grown; /* a summary has, in this round */
 };
-
-static bool refuse(struct solving *s, uint32_t at, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static bool refuse(struct solving *s, uint32_t at, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	s->why->reason = HONE_NO_REGISTER_KIND;
-	n = snprintf(s->why->detail, sizeof(s->why->detail), "instruction %u: ", at);
-	assert(n > 0 && (size_t)n < sizeof(s->why->detail));
-	va_start(args, format);
-	vsnprintf(s->why->detail + n, sizeof(s->why->detail) - (size_t)n, format, args);
-	va_end(args);
-	return false;
-}
 
 /* ---- joining states ---- */
 
@@ -69,13 +62,17 @@ static bool join_state(struct hone_state *into, const struct hone_state *from)
 	return is_changed;
 }
 
+static void look_again(struct solving *s, uint32_t block)
+{
+	s->is_dirty[block] = true;
+	if (block < s->lowest)
+		s->lowest = block;
+}
+
 static void flow_into(struct solving *s, int32_t block, const struct hone_state *state)
 {
-	if (block < 0 || !join_state(&s->kinds->block_in[block], state))
-		return;
-	s->is_dirty[block] = true;
-	if ((uint32_t)block < s->lowest)
-		s->lowest = (uint32_t)block;
+	if (block >= 0 && join_state(&s->kinds->block_in[block], state))
+		look_again(s, (uint32_t)block);
 }
 
 /* ---- edges ---- */
@@ -116,6 +113,60 @@ static uint32_t next_insn(const struct hone_code *code, uint32_t at)
 	return at + (hone_insn_is_wide(&code->insns[at]) ? 2 : 1);
 }
 
+/* The start of a function, as one call finds it. */
+static void enter(struct solving *s, uint32_t function, const struct hone_value *args)
+{
+	struct hone_state entry = {.is_reached = true};
+
+	for (int reg = BPF_REG_1; reg <= BPF_REG_5; reg++)
+		entry.reg[reg] = args[reg];
+	entry.reg[BPF_REG_10] = (struct hone_value){.kind = HONE_KIND_STACK, .is_known = true};
+	flow_into(s, (int32_t)s->code->functions[function].first_block, &entry);
+}
+
+/* Calls of the function may go on, or bring more. */
+static void look_at_calls_again(struct solving *s, uint32_t function)
+{
+	const struct hone_code *code = s->code;
+
+	for (uint32_t at = 0; at < code->n_insns; at++)
+		if (code->block_of[at] >= 0 && hone_insn_is_local_call(&code->insns[at]) &&
+		    hone_function_named(code, at) == function &&
+		    s->kinds->block_in[code->block_of[at]].is_reached)
+			look_again(s, (uint32_t)code->block_of[at]);
+}
+
+/* No function returns an address in a frame, so the verifier. */
+static void leave(struct solving *s, uint32_t function, const struct hone_value *r0)
+{
+	struct hone_summary *summary = &s->kinds->functions[function];
+	struct hone_value result = *r0;
+	bool is_new = !summary->returns;
+
+	result.frames = 0;
+	summary->returns = true;
+	if (hone_value_join(&summary->result, &result) || is_new)
+		look_at_calls_again(s, function);
+}
+
+/* Returns false where the instruction has no next one: its function is not known to return. */
+static bool step(struct solving *s, struct hone_state *state, uint32_t at)
+{
+	const struct bpf_insn *insn = &s->code->insns[at];
+	struct hone_handed handed;
+
+	s->has_grown |= hone_kinds_note(s->code, s->kinds, state, at);
+	if (hone_call_handed(s->code, state->reg, at, &handed)) {
+		enter(s, handed.callee, handed.value);
+		if (hone_insn_is_local_call(insn) && !s->kinds->functions[handed.callee].returns)
+			return false;
+	}
+	if (hone_insn_is_exit(insn))
+		leave(s, hone_function_at(s->code, at), &state->reg[BPF_REG_0]);
+	hone_kinds_step(s->code, s->kinds, state, at);
+	return true;
+}
+
 static void visit(struct solving *s, uint32_t index)
 {
 	const struct hone_block *block = &s->code->blocks[index];
@@ -123,231 +174,34 @@ static void visit(struct solving *s, uint32_t index)
 	uint32_t last = block->first;
 
 	for (uint32_t at = block->first; at < block->end; at = next_insn(s->code, at)) {
-		hone_kinds_step(s->code, s->kinds, &state, at);
+		if (!step(s, &state, at))
+			return;
 		last = at;
 	}
 	flow_out(s, block, last, &state);
 }
 
-static void solve(struct solving *s)
+static bool run(struct solving *s)
 {
-	struct hone_state entry = {.is_reached = true};
+	const struct hone_value args[BPF_REG_5 + 1] = {
+		[BPF_REG_1] = {.kind = HONE_KIND_CTX, .is_known = true},
+	};
 
-	entry.reg[BPF_REG_1] = (struct hone_value){.kind = HONE_KIND_CTX, .is_known = true};
-	entry.reg[BPF_REG_10] = (struct hone_value){.kind = HONE_KIND_STACK, .is_known = true};
-	flow_into(s, 0, &entry);
+	enter(s, 0, args);
 	while (s->lowest < s->code->n_blocks) {
 		uint32_t block = s->lowest++;
 
 		if (!s->is_dirty[block])
 			continue;
+		if (s->n_visits++ > (uint64_t)VISITS_PER_BLOCK_MAX * s->code->n_blocks)
+			return false;
 		s->is_dirty[block] = false;
 		visit(s, block);
 	}
-}
-
-/* ---- uses: refused where the kind is not known ---- */
-
-static bool check_operand(struct solving *s, const struct hone_state *state, uint32_t at, int reg)
-{
-	if (state->reg[reg].kind == HONE_KIND_UNSET)
-		return refuse(s, at, "r%d was never set", reg);
-	if (state->reg[reg].kind == HONE_KIND_CONFLICT)
-		return refuse(s, at, "r%d holds different kinds on different paths", reg);
 	return true;
-}
-
-static bool check_address(struct solving *s, const struct hone_state *state, uint32_t at, int reg)
-{
-	const struct bpf_insn *insn = &s->code->insns[at];
-	const struct hone_value *base = &state->reg[reg];
-	int64_t offset = (int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)insn->off);
-
-	if (!check_operand(s, state, at, reg))
-		return false;
-	if (base->kind == HONE_KIND_SCALAR || base->kind == HONE_KIND_MAP)
-		return refuse(s, at, "r%d is used as an address", reg);
-	if (base->kind == HONE_KIND_CTX && !base->is_known)
-		return refuse(s, at, "r%d points to an unknown field of the context", reg);
-	if (base->kind == HONE_KIND_STACK && base->is_known &&
-	    (offset < -HONE_STACK_BYTES || offset > -(int64_t)hone_insn_bytes(insn)))
-		return refuse(s, at, "r%d points out of the frame", reg);
-	return true;
-}
-
-/* Does the helper write memory through this argument, which is known to be an address? */
-static bool is_filled(const struct hone_helper *helper, int arg)
-{
-	if (!hone_helper_writes(helper, arg))
-		return false;
-	for (size_t i = 0; i < sizeof(helper->mem) / sizeof(helper->mem[0]); i++)
-		if (helper->mem[i].mem_arg == arg)
-			return true;
-	return helper->value_arg == arg;
-}
-
-static bool check_call(struct solving *s, const struct hone_state *state, uint32_t at)
-{
-	const struct hone_helper *helper = hone_helper(s->code->insns[at].imm);
-	const struct hone_value *map = &state->reg[helper->map_arg];
-
-	/* unset arguments: those that trace_printk's format does not ask for */
-	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++) {
-		if (state->reg[arg].kind == HONE_KIND_CONFLICT)
-			return check_operand(s, state, at, arg);
-		if (is_filled(helper, arg) && state->reg[arg].kind == HONE_KIND_SCALAR &&
-		    !hone_value_is_null(&state->reg[arg]))
-			return refuse(s, at, "r%d is used as an address", arg);
-	}
-	if (helper->map_arg && map->kind != HONE_KIND_MAP && !hone_value_is_pointer(map))
-		return refuse(s, at, "r%d is not a map", helper->map_arg);
-	return true;
-}
-
-static bool check_alu(struct solving *s, const struct hone_state *state, uint32_t at)
-{
-	const struct bpf_insn *insn = &s->code->insns[at];
-	unsigned int op = BPF_OP(insn->code);
-
-	if (op != BPF_MOV && !check_operand(s, state, at, insn->dst_reg))
-		return false;
-	return op == BPF_END || BPF_SRC(insn->code) != BPF_X ||
-	       check_operand(s, state, at, insn->src_reg);
-}
-
-static bool check_jump(struct solving *s, const struct hone_state *state, uint32_t at)
-{
-	const struct bpf_insn *insn = &s->code->insns[at];
-
-	if (hone_insn_is_exit(insn))
-		return check_operand(s, state, at, BPF_REG_0);
-	if (hone_insn_is_call(insn))
-		return check_call(s, state, at);
-	if (hone_insn_is_goto(insn))
-		return true;
-	return check_operand(s, state, at, insn->dst_reg) &&
-	       (BPF_SRC(insn->code) != BPF_X || check_operand(s, state, at, insn->src_reg));
-}
-
-/* The context is in r6; an LD_IND has a number beside it. */
-static bool check_packet_load(struct solving *s, const struct hone_state *state, uint32_t at)
-{
-	const struct bpf_insn *insn = &s->code->insns[at];
-
-	if (!hone_insn_is_packet_load(insn))
-		return true;
-	if (state->reg[BPF_REG_6].kind != HONE_KIND_CTX || !state->reg[BPF_REG_6].is_known)
-		return refuse(s, at, "r6 is not the context");
-	return BPF_MODE(insn->code) == BPF_ABS || check_operand(s, state, at, insn->src_reg);
-}
-
-static bool check_uses(struct solving *s, const struct hone_state *state, uint32_t at)
-{
-	const struct bpf_insn *insn = &s->code->insns[at];
-
-	switch (hone_insn_class(insn)) {
-	case BPF_ALU:
-	case BPF_ALU64:
-		return check_alu(s, state, at);
-	case BPF_JMP:
-	case BPF_JMP32:
-		return check_jump(s, state, at);
-	case BPF_LD:
-		return check_packet_load(s, state, at);
-	case BPF_LDX:
-		return check_address(s, state, at, insn->src_reg);
-	case BPF_STX:
-		if (!check_operand(s, state, at, insn->src_reg))
-			return false;
-		if (hone_insn_is_atomic(insn) && insn->imm == BPF_CMPXCHG &&
-		    !check_operand(s, state, at, BPF_REG_0))
-			return false;
-		return check_address(s, state, at, insn->dst_reg);
-	case BPF_ST:
-		return check_address(s, state, at, insn->dst_reg);
-	default:
-		return true;
-	}
 }
 
 /* ---- results per instruction ---- */
-
-static void mark_escape(struct solving *s, int64_t offset)
-{
-	int64_t first =
-		offset >= -HONE_STACK_BYTES && offset < 0 ? (offset + HONE_STACK_BYTES) / 8 : 0;
-
-	for (int64_t slot = first; slot < HONE_STACK_SLOTS; slot++)
-		s->kinds->stack_escapes[slot] = true;
-}
-
-static void note_call_escapes(struct solving *s, const struct hone_state *state, uint32_t at)
-{
-	const struct hone_helper *helper = hone_helper(s->code->insns[at].imm);
-
-	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++) {
-		struct hone_memory memory = hone_call_memory(s->code, state->reg, helper, arg);
-		const struct hone_value *address = &state->reg[arg];
-
-		if (address->kind != HONE_KIND_STACK)
-			continue;
-		if (!address->is_known)
-			mark_escape(s, -HONE_STACK_BYTES);
-		else if (memory.bytes == 0)
-			mark_escape(s, address->constant);
-	}
-}
-
-/* A 64-bit copy, or a number added or taken away: what comes out is an address again. */
-static bool keeps_address(const struct bpf_insn *insn, bool is_dst_number, bool is_src_number)
-{
-	if (hone_insn_class(insn) != BPF_ALU64)
-		return false;
-	switch (BPF_OP(insn->code)) {
-	case BPF_MOV:
-		return insn->off == 0;
-	case BPF_ADD:
-		return is_dst_number || is_src_number;
-	case BPF_SUB:
-		return is_src_number;
-	default:
-		return false;
-	}
-}
-
-/* Is an address in the frame compared or computed with? What comes of that depends on where the
- * other slots are. */
-static bool is_frame_number(const struct hone_state *state, const struct bpf_insn *insn)
-{
-	const struct hone_value *dst = &state->reg[insn->dst_reg];
-	const struct hone_value *src = &state->reg[insn->src_reg];
-	bool has_register = BPF_SRC(insn->code) == BPF_X && BPF_OP(insn->code) != BPF_END;
-	bool is_jump = hone_insn_is_jump(insn) && !hone_insn_is_goto(insn);
-	bool is_move = hone_insn_is_alu(insn) && BPF_OP(insn->code) == BPF_MOV;
-	bool from_dst = !is_move && dst->kind == HONE_KIND_STACK;
-
-	if (!from_dst && !(has_register && src->kind == HONE_KIND_STACK))
-		return false;
-	return is_jump || (hone_insn_is_alu(insn) &&
-			   !keeps_address(insn, dst->kind == HONE_KIND_SCALAR,
-					  !has_register || src->kind == HONE_KIND_SCALAR));
-}
-
-static void note_escapes(struct solving *s, const struct hone_state *state, uint32_t at)
-{
-	const struct bpf_insn *insn = &s->code->insns[at];
-	uint8_t class = hone_insn_class(insn);
-	const struct hone_value *base =
-		&state->reg[class == BPF_LDX ? insn->src_reg : insn->dst_reg];
-
-	if (hone_insn_is_call(insn))
-		note_call_escapes(s, state, at);
-	else if (is_frame_number(state, insn))
-		mark_escape(s, -HONE_STACK_BYTES);
-	else if ((class == BPF_LDX || class == BPF_ST || class == BPF_STX) &&
-		 base->kind == HONE_KIND_STACK && !base->is_known)
-		mark_escape(s, -HONE_STACK_BYTES);
-}
 
 /* The register that an instruction writes; -1: none. */
 static int written_register(const struct bpf_insn *insn)
@@ -367,7 +221,7 @@ static int written_register(const struct bpf_insn *insn)
 	}
 }
 
-static bool record_block(struct solving *s, uint32_t index)
+static void record_block(struct solving *s, uint32_t index)
 {
 	const struct hone_block *block = &s->code->blocks[index];
 	struct hone_state state = s->kinds->block_in[index];
@@ -375,14 +229,66 @@ static bool record_block(struct solving *s, uint32_t index)
 	for (uint32_t at = block->first; at < block->end; at = next_insn(s->code, at)) {
 		int written = written_register(&s->code->insns[at]);
 
-		if (!check_uses(s, &state, at))
-			return false;
-		note_escapes(s, &state, at);
 		for (int reg = 0; reg < HONE_REGS; reg++)
 			s->kinds->reg[at][reg] = state.reg[reg];
 		hone_kinds_step(s->code, s->kinds, &state, at);
 		if (written >= 0)
 			s->kinds->result[at] = state.reg[written];
+	}
+}
+
+static void record(struct solving *s)
+{
+	for (uint32_t i = 0; i < s->code->n_blocks; i++)
+		record_block(s, i);
+}
+
+/* ---- rounds ---- */
+
+/* States may hold what summaries made of them before they grew: all is done again with those
+ * that it has now. */
+static void forget_states(struct solving *s)
+{
+	const struct hone_value unset = {.kind = HONE_KIND_UNSET};
+
+	memset(s->kinds->block_in, 0, s->code->n_blocks * sizeof(*s->kinds->block_in));
+	memset(s->is_dirty, 0, s->code->n_blocks * sizeof(*s->is_dirty));
+	for (uint32_t i = 0; i < s->code->n_functions; i++) {
+		s->kinds->functions[i].returns = false;
+		s->kinds->functions[i].result = unset;
+	}
+	s->lowest = s->code->n_blocks;
+	s->n_visits = 0;
+	s->has_grown = false;
+}
+
+static bool solve(struct solving *s)
+{
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		forget_states(s);
+		if (!run(s))
+			break;
+		record(s);
+		s->has_grown |= hone_kinds_demand(s->code, s->kinds, s->demand);
+		if (!s->has_grown)
+			return true;
+	}
+	s->why->reason = HONE_NO_REGISTER_KIND;
+	snprintf(s->why->detail, sizeof(s->why->detail), "what the registers hold does not settle");
+	return false;
+}
+
+/* Blocks that no path reaches are nobody's concern. */
+static bool check(struct solving *s)
+{
+	for (uint32_t at = 0; at < s->code->n_insns; at++) {
+		int32_t block = s->code->block_of[at];
+
+		if (block < 0 || !s->kinds->block_in[block].is_reached)
+			continue;
+		if (!hone_kinds_check(s->code, s->kinds->reg[at], at, s->why))
+			return false;
+		hone_kinds_escape(s->code, s->kinds, at);
 	}
 	return true;
 }
@@ -419,14 +325,15 @@ struct hone_kinds *hone_kinds(struct hone_arena *arena, const struct hone_code *
 	kinds->reg = hone_arena_alloc(arena, code->n_insns, sizeof(*kinds->reg));
 	kinds->result = hone_arena_alloc(arena, code->n_insns, sizeof(*kinds->result));
 	kinds->block_in = hone_arena_alloc(arena, code->n_blocks, sizeof(*kinds->block_in));
-	kinds->stack_escapes = hone_arena_alloc(arena, HONE_STACK_SLOTS, sizeof(bool));
+	kinds->functions = hone_arena_alloc(arena, code->n_functions, sizeof(*kinds->functions));
+	kinds->stored =
+		(struct hone_value){.kind = HONE_KIND_POINTER, .is_known = true, .other = true};
+	kinds->gives_pointer = hone_arena_alloc(arena, code->n_insns, sizeof(bool));
 	kinds->site_of = hone_arena_alloc(arena, code->n_insns, sizeof(*kinds->site_of));
 	s.is_dirty = hone_arena_alloc(arena, code->n_blocks, sizeof(bool));
-	s.lowest = code->n_blocks;
+	s.demand = hone_demand_new(arena, code);
 	number_sites(code, kinds);
-	solve(&s);
-	for (uint32_t i = 0; i < code->n_blocks; i++)
-		if (!record_block(&s, i))
-			return NULL;
-	return kinds;
+	if (!solve(&s))
+		return NULL;
+	return check(&s) ? kinds : NULL;
 }

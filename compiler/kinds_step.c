@@ -50,7 +50,7 @@ static void store_stack(struct hone_state *state, int64_t offset, uint64_t bytes
 static bool is_whole_address(const struct hone_value *value)
 {
 	return value->kind == HONE_KIND_STACK || value->kind == HONE_KIND_CTX ||
-	       value->kind == HONE_KIND_MAP;
+	       value->kind == HONE_KIND_MAP || value->kind == HONE_KIND_FUNCTION;
 }
 
 /* Somewhere from `offset` up, something may have been written. A pointer that the program still
@@ -75,13 +75,30 @@ static void store_somewhere(struct hone_state *state, int64_t offset)
 	}
 }
 
-static struct hone_value load_stack(const struct hone_state *state, int64_t offset, uint64_t bytes)
+/* A called function may have stored something: numbers, or pointers of its own. */
+static void store_by_others(struct hone_state *state, const struct hone_reach *in_frame)
+{
+	int last = hone_reach_last_slot(in_frame);
+
+	if (hone_reach_is_empty(in_frame))
+		return;
+	for (int slot = hone_reach_first_slot(in_frame); slot <= last; slot++) {
+		state->stack[slot] = hone_value_scalar();
+		state->word[2 * slot].is = HONE_WORD_UNKNOWN;
+		state->word[2 * slot + 1].is = HONE_WORD_UNKNOWN;
+	}
+}
+
+static struct hone_value load_stack(const struct hone_state *state, const bool *is_exposed,
+				    int64_t offset, uint64_t bytes)
 {
 	int64_t start;
 
 	if (!is_in_frame(offset, bytes))
 		return hone_value_scalar();
 	start = offset + HONE_STACK_BYTES;
+	if (is_exposed[start / 8])
+		return hone_value_scalar();
 	if (bytes == 8 && start % 8 == 0 && state->stack[start / 8].kind != HONE_KIND_UNSET)
 		return state->stack[start / 8];
 	if (bytes == 4 && start % 4 == 0 && state->word[start / 4].is == HONE_WORD_KNOWN)
@@ -103,9 +120,21 @@ static struct hone_value load_somewhere(const struct hone_state *state, uint64_t
 
 /* ---- loads and stores ---- */
 
-static struct hone_value load(const struct hone_code *code, const struct hone_state *state,
-			      const struct bpf_insn *insn)
+/* What is used as an address later, though nobody saw it stored: from the kernel's memory, or from
+ * a caller's frame. */
+static struct hone_value load_pointer(const struct hone_kinds *kinds, const struct hone_value *base)
 {
+	bool is_frame =
+		base->kind == HONE_KIND_STACK || (hone_value_is_pointer(base) && base->frames);
+
+	return is_frame ? kinds->stored
+			: (struct hone_value){.kind = HONE_KIND_POINTER, .other = true};
+}
+
+static struct hone_value load_known(const struct hone_code *code, const struct hone_kinds *kinds,
+				    const struct hone_state *state, uint32_t at)
+{
+	const struct bpf_insn *insn = &code->insns[at];
 	const struct hone_value *base = &state->reg[insn->src_reg];
 	int64_t offset = (int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)insn->off);
 
@@ -114,11 +143,22 @@ static struct hone_value load(const struct hone_code *code, const struct hone_st
 	if (base->kind == HONE_KIND_STACK && !base->is_known)
 		return load_somewhere(state, hone_insn_bytes(insn));
 	if (base->kind == HONE_KIND_STACK)
-		return load_stack(state, offset, hone_insn_bytes(insn));
+		return load_stack(state, kinds->functions[hone_function_at(code, at)].is_exposed,
+				  offset, hone_insn_bytes(insn));
 	if (base->kind == HONE_KIND_CTX && base->is_known &&
 	    hone_context_is_pointer(code->unit->prog_type, offset))
 		return (struct hone_value){.kind = HONE_KIND_POINTER, .other = true};
 	return hone_value_scalar();
+}
+
+static struct hone_value load(const struct hone_code *code, const struct hone_kinds *kinds,
+			      const struct hone_state *state, uint32_t at)
+{
+	struct hone_value value = load_known(code, kinds, state, at);
+
+	if (kinds->gives_pointer[at] && value.kind == HONE_KIND_SCALAR && !value.is_known)
+		return load_pointer(kinds, &state->reg[code->insns[at].src_reg]);
+	return value;
 }
 
 static void store(struct hone_state *state, const struct bpf_insn *insn,
@@ -237,22 +277,61 @@ static void set_after_call(struct hone_state *state, struct hone_value result)
 	state->reg[BPF_REG_0] = result;
 }
 
-static void step_call(const struct hone_code *code, const struct hone_kinds *kinds,
-		      struct hone_state *state, uint32_t at)
+static struct hone_value step_helper(const struct hone_code *code, const struct hone_kinds *kinds,
+				     struct hone_state *state, uint32_t at)
 {
 	const struct hone_helper *helper = hone_helper(code->insns[at].imm);
 	struct hone_value result = returned(code, state, helper, kinds->site_of[at]);
 
 	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)
 		call_writes_stack(code, state, helper, arg);
+	return result;
+}
+
+/* What a function called here, or by the helper called here, does to the frame. */
+static void function_writes_stack(const struct hone_code *code, const struct hone_kinds *kinds,
+				  struct hone_state *state, uint32_t at,
+				  const struct hone_handed *handed)
+{
+	for (int arg = BPF_REG_1; arg <= BPF_REG_5; arg++) {
+		const struct hone_value *address = &state->reg[handed->from[arg]];
+		struct hone_param param;
+		struct hone_reach in;
+
+		if (!handed->from[arg] || address->kind != HONE_KIND_STACK)
+			continue;
+		param = hone_call_param(code, kinds, state->reg, at, handed->from[arg]);
+		in = hone_reach_in_frame(address, &param.written);
+		store_by_others(state, &in);
+	}
+}
+
+static void step_call(const struct hone_code *code, const struct hone_kinds *kinds,
+		      struct hone_state *state, uint32_t at)
+{
+	bool is_local = hone_insn_is_local_call(&code->insns[at]);
+	struct hone_handed handed;
+	bool is_ours = hone_call_handed(code, state->reg, at, &handed);
+	struct hone_value result;
+
+	if (is_ours)
+		function_writes_stack(code, kinds, state, at, &handed);
+	result = is_local ? kinds->functions[handed.callee].result
+			  : step_helper(code, kinds, state, at);
 	set_after_call(state, result);
 }
 
 /* ---- all ---- */
 
-static struct hone_value load_imm(const struct bpf_insn *insn)
+static struct hone_value load_imm(const struct hone_code *code, uint32_t at)
 {
+	const struct bpf_insn *insn = &code->insns[at];
+
 	switch (insn->src_reg) {
+	case BPF_PSEUDO_FUNC:
+		return (struct hone_value){.kind = HONE_KIND_FUNCTION,
+					   .is_known = true,
+					   .constant = hone_function_named(code, at)};
 	case BPF_PSEUDO_MAP_FD:
 		return (struct hone_value){.kind = HONE_KIND_MAP, .maps = 1ull << insn->imm};
 	case BPF_PSEUDO_MAP_VALUE:
@@ -285,10 +364,10 @@ void hone_kinds_step(const struct hone_code *code, const struct hone_kinds *kind
 		if (hone_insn_is_packet_load(insn))
 			set_after_call(state, hone_value_scalar());
 		else
-			state->reg[insn->dst_reg] = load_imm(insn);
+			state->reg[insn->dst_reg] = load_imm(code, at);
 		break;
 	case BPF_LDX:
-		state->reg[insn->dst_reg] = load(code, state, insn);
+		state->reg[insn->dst_reg] = load(code, kinds, state, at);
 		break;
 	case BPF_ST:
 	case BPF_STX:

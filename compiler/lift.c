@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* lift: a unit's instructions to an LLVM function which does the same.
+/* lift: a unit's instructions to LLVM functions which do the same, one for each of its own.
  *
  * When: after decode, kinds and effects; nothing here decides or refuses what they let pass.
  * Not: any improvement. A plain round trip through this file costs no speed.
  *
- * lift_reg.c registers, lift_stack.c the frame, lift_alu.c, lift_mem.c and lift_flow.c the
- * instructions. */
+ * lift_function.c functions, lift_reg.c registers, lift_stack.c the frame, lift_alu.c, lift_mem.c
+ * and lift_flow.c the instructions. */
 #include "compiler/lift.h"
 #include "compiler/compiler.h"
 
@@ -13,38 +13,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static void build_function(struct hone_lifter *lifter)
-{
-	struct hone_ir *ir = lifter->ir;
-	LLVMTypeRef type = LLVMFunctionType(ir->i32, &ir->ptr, 1, false);
-
-	ir->function = LLVMAddFunction(ir->module, "hone_image", type);
-	hone_ir_attribute(ir, ir->function, "nounwind", NULL);
-	hone_ir_attribute(ir, ir->function, "no-jump-tables", "true");
-	hone_ir_attribute(ir, ir->function, "no-builtins", "");
-	lifter->ctx = LLVMGetParam(ir->function, 0);
-}
-
 /* Registers and frame, in a block of their own: the program may jump to its first instruction,
  * and the guard goes between. */
-static void build_entry(struct hone_lifter *lifter)
+static void build_entry(struct hone_lifter *lifter, const struct hone_function *function)
 {
 	struct hone_ir *ir = lifter->ir;
 
-	LLVMPositionBuilderAtEnd(ir->builder,
-				 LLVMAppendBasicBlockInContext(ir->context, ir->function, "entry"));
-	hone_lift_regs(lifter);
-	hone_lift_stack(lifter);
-	hone_lift_set_ptr(lifter, BPF_REG_1, lifter->ctx);
-	hone_lift_set_ptr(lifter, BPF_REG_10, hone_lift_stack_at(lifter, 0));
-
-	for (uint32_t i = 0; i < lifter->code->n_blocks; i++) {
+	hone_lift_open(lifter);
+	for (uint32_t i = function->first_block; i < function->end_block; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "insn_%u", lifter->code->blocks[i].first);
-		lifter->blocks[i] = LLVMAppendBasicBlockInContext(ir->context, ir->function, name);
+		lifter->blocks[i] = LLVMAppendBasicBlockInContext(
+			ir->context, lifter->functions[lifter->self], name);
 	}
-	LLVMBuildBr(ir->builder, lifter->blocks[lifter->code->block_of[0]]);
+	LLVMBuildBr(ir->builder, lifter->blocks[function->first_block]);
 }
 
 static void find_sites(struct hone_lifter *lifter)
@@ -135,6 +118,10 @@ static bool lift_block(struct hone_lifter *lifter, uint32_t index)
 	uint32_t last = block->first;
 
 	LLVMPositionBuilderAtEnd(lifter->ir->builder, lifter->blocks[index]);
+	if (!lifter->input->kinds->block_in[index].is_reached) {
+		LLVMBuildUnreachable(lifter->ir->builder);
+		return true;
+	}
 	if (lifter->input->mark_blocks)
 		mark_block(lifter, index);
 
@@ -153,6 +140,17 @@ static bool lift_block(struct hone_lifter *lifter, uint32_t index)
 	return true;
 }
 
+static bool lift_function(struct hone_lifter *lifter)
+{
+	const struct hone_function *function = &lifter->code->functions[lifter->self];
+
+	build_entry(lifter, function);
+	for (uint32_t i = function->first_block; i < function->end_block; i++)
+		if (!lift_block(lifter, i))
+			return false;
+	return true;
+}
+
 int hone_lift(struct hone_ir *ir, const struct hone_lift_input *input, struct hone_refusal *why)
 {
 	struct hone_lifter lifter = {.ir = ir, .input = input, .code = input->code};
@@ -161,11 +159,9 @@ int hone_lift(struct hone_ir *ir, const struct hone_lift_input *input, struct ho
 		hone_arena_alloc(ir->arena, input->code->n_blocks, sizeof(LLVMBasicBlockRef));
 	lifter.written_maps = find_written_maps(input);
 	find_sites(&lifter);
-	build_function(&lifter);
-	build_entry(&lifter);
-
-	for (uint32_t i = 0; i < input->code->n_blocks; i++) {
-		if (lift_block(&lifter, i))
+	hone_lift_declare(&lifter);
+	for (lifter.self = 0; lifter.self < input->code->n_functions; lifter.self++) {
+		if (!lifter.functions[lifter.self] || lift_function(&lifter))
 			continue;
 		why->reason = HONE_NO_INSN;
 		snprintf(why->detail, sizeof(why->detail), "instruction %u: opcode 0x%02x",

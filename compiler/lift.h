@@ -14,10 +14,12 @@ struct hone_lifter {
 	struct hone_ir *ir;
 	const struct hone_lift_input *input;
 	const struct hone_code *code;
-	uint64_t written_maps; /* whose values programs may write: a set of indices */
-	uint32_t at;	       /* the instruction being lifted */
+	uint64_t written_maps;	 /* whose values programs may write: a set of indices */
+	LLVMValueRef *functions; /* per function of the code; NULL: never called */
+	uint32_t self;		 /* the function being lifted */
+	uint32_t at;		 /* the instruction being lifted */
 
-	LLVMValueRef ctx;
+	LLVMValueRef ctx; /* the argument that is the context; NULL: the function has none */
 	LLVMValueRef reg_int[HONE_REGS], reg_ptr[HONE_REGS];
 	LLVMBasicBlockRef *blocks; /* per block of the code */
 
@@ -28,6 +30,16 @@ struct hone_lifter {
 	int32_t *site_of; /* per instruction: site that it calls; -1: none */
 	int32_t *load_of; /* per instruction: site whose word it loads; -1: none */
 };
+
+/* ---- lift_function.c ---- */
+
+/* hone_lift_declare() - all functions that are called, without bodies; the program comes first. */
+void hone_lift_declare(struct hone_lifter *lifter);
+/* hone_lift_open() - the entry of function lifter->self: registers, frame, arguments. Its last
+ * instruction, a branch to the first block, is the caller's. */
+void hone_lift_open(struct hone_lifter *lifter);
+bool hone_lift_local_call(struct hone_lifter *lifter);
+void hone_lift_exit(struct hone_lifter *lifter);
 
 /* ---- lift_stack.c ---- */
 

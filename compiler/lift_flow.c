@@ -71,9 +71,7 @@ bool hone_lift_jump(struct hone_lifter *lifter, const struct bpf_insn *insn,
 	LLVMValueRef taken;
 
 	if (BPF_OP(insn->code) == BPF_EXIT) {
-		LLVMBuildRet(
-			ir->builder,
-			LLVMBuildTrunc(ir->builder, hone_lift_int(lifter, BPF_REG_0), ir->i32, ""));
+		hone_lift_exit(lifter);
 		return true;
 	}
 	if (block->jump < 0)
@@ -96,6 +94,8 @@ bool hone_lift_call(struct hone_lifter *lifter, const struct bpf_insn *insn)
 	struct hone_ir *ir = lifter->ir;
 	LLVMValueRef args[5], result;
 
+	if (insn->src_reg == BPF_PSEUDO_CALL)
+		return hone_lift_local_call(lifter);
 	if (insn->src_reg != 0 || !helper)
 		return false;
 	for (unsigned int i = 0; i < helper->n_args; i++)

@@ -226,6 +226,13 @@ bool hone_lift_load_imm64(struct hone_lifter *lifter, const struct bpf_insn *ins
 		hone_lift_set_int(lifter, insn->dst_reg, hone_ir_const(ir, (int64_t)value));
 		return true;
 	}
+	if (insn->src_reg == BPF_PSEUDO_FUNC) {
+		LLVMValueRef named =
+			lifter->functions[hone_function_named(lifter->code, lifter->at)];
+
+		hone_lift_set_ptr(lifter, insn->dst_reg, named ? named : LLVMGetUndef(ir->ptr));
+		return true;
+	}
 	if ((uint32_t)insn->imm >= unit->n_maps)
 		return false;
 

@@ -36,7 +36,7 @@ LLVMValueRef hone_lift_ptr(struct hone_lifter *lifter, unsigned int reg)
 		return hone_ir_load(ir, ir->ptr, lifter->reg_ptr[reg]);
 	if (kind->kind == HONE_KIND_STACK && kind->is_known)
 		return hone_lift_stack_at(lifter, kind->constant);
-	if (kind->kind == HONE_KIND_CTX && kind->is_known)
+	if (kind->kind == HONE_KIND_CTX && kind->is_known && lifter->ctx)
 		return hone_ir_at_const(ir, lifter->ctx, kind->constant);
 	return hone_ir_load(ir, ir->ptr, lifter->reg_ptr[reg]);
 }

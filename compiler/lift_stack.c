@@ -7,6 +7,10 @@
  * may exceed the stack limit after LLVM's own spills (then the back end refuses). */
 #include "compiler/lift.h"
 
+#include <string.h>
+
+#include "compiler/kinds.h"
+
 /* Slots as disjoint sets; joined[i]: slot i belongs with slot i + 1. A group is always a run of
  * neighbours, because what joins slots is contiguous memory. */
 struct frame {
@@ -43,54 +47,19 @@ static void use_at(struct frame *frame, const struct hone_value *address, uint64
 		use(frame, address->constant, address->constant + (int64_t)size_bytes);
 }
 
-/* Largest key or value of the maps that an argument can name; 0: cannot be told. */
-static uint64_t map_bytes(const struct hone_lifter *lifter, const struct hone_value *map,
-			  bool is_value)
-{
-	const struct hone_unit *unit = lifter->code->unit;
-	uint64_t largest = 0;
-
-	if (map->kind != HONE_KIND_MAP)
-		return 0;
-	for (uint32_t i = 0; i < unit->n_maps; i++) {
-		uint64_t size = is_value ? unit->maps[i].value_size : unit->maps[i].key_size;
-
-		if ((map->maps >> i & 1) && size > largest)
-			largest = size;
-	}
-	return largest;
-}
-
-/* Bytes that a helper may touch through argument `arg`; 0: cannot be told. */
-static uint64_t argument_bytes(const struct hone_lifter *lifter, const struct hone_helper *helper,
-			       const struct hone_value *regs, int arg)
-{
-	if (arg == helper->key_arg)
-		return map_bytes(lifter, &regs[helper->map_arg], false);
-	if (arg == helper->value_arg)
-		return map_bytes(lifter, &regs[helper->map_arg], true);
-
-	for (size_t i = 0; i < sizeof(helper->mem) / sizeof(helper->mem[0]); i++) {
-		const struct hone_value *size = &regs[helper->mem[i].size_arg];
-
-		if (helper->mem[i].mem_arg != arg)
-			continue;
-		if (helper->mem[i].size_arg == 0)
-			return helper->mem[i].size;
-		if (size->kind == HONE_KIND_SCALAR && size->is_known && size->constant > 0)
-			return (uint64_t)size->constant;
-	}
-	return 0;
-}
-
+/* Memory in the frame that a call reaches through one of its arguments. */
 static void use_call(const struct hone_lifter *lifter, struct frame *frame, uint32_t at)
 {
-	const struct hone_helper *helper = hone_helper(lifter->code->insns[at].imm);
-	const struct hone_value *regs = lifter->input->kinds->reg[at];
+	const struct hone_kinds *kinds = lifter->input->kinds;
+	const struct hone_value *regs = kinds->reg[at];
 
-	for (int arg = BPF_REG_1; helper && arg <= helper->n_args; arg++)
-		if (regs[arg].kind == HONE_KIND_STACK)
-			use_at(frame, &regs[arg], argument_bytes(lifter, helper, regs, arg));
+	for (int arg = BPF_REG_1; arg <= BPF_REG_5; arg++) {
+		struct hone_param param = hone_call_param(lifter->code, kinds, regs, at, arg);
+		struct hone_reach in = hone_reach_in_frame(&regs[arg], &param.touched);
+
+		if (regs[arg].kind == HONE_KIND_STACK && !hone_reach_is_empty(&in))
+			use(frame, in.from, in.to);
+	}
 }
 
 static uint64_t access_bytes(uint8_t code)
@@ -128,13 +97,16 @@ static void use_insn(const struct hone_lifter *lifter, struct frame *frame, uint
 
 static void find_groups(const struct hone_lifter *lifter, struct frame *frame)
 {
-	for (uint32_t i = 0; i < lifter->code->n_insns; i++)
+	const struct hone_function *self = &lifter->code->functions[lifter->self];
+	const struct hone_summary *summary = &lifter->input->kinds->functions[lifter->self];
+
+	for (uint32_t i = self->first; i < self->end; i++)
 		if (lifter->code->block_of[i] >= 0)
 			use_insn(lifter, frame, i);
 
 	/* Reached through a pointer of which nobody knows how far it goes. */
 	for (int64_t i = 0; i < HONE_STACK_SLOTS; i++)
-		if (lifter->input->kinds->stack_escapes[i])
+		if (summary->stack_escapes[i] || summary->is_exposed[i])
 			use(frame, i * 8 - HONE_STACK_BYTES, 0);
 }
 
@@ -144,6 +116,7 @@ void hone_lift_stack(struct hone_lifter *lifter)
 	struct frame frame = {0};
 	unsigned int end;
 
+	memset(lifter->slot_memory, 0, sizeof(lifter->slot_memory));
 	find_groups(lifter, &frame);
 	for (unsigned int first = 0; first < HONE_STACK_SLOTS; first = end) {
 		end = first + 1;

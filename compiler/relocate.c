@@ -17,6 +17,9 @@
 #ifndef R_BPF_64_64
 #define R_BPF_64_64 1
 #endif
+#ifndef R_BPF_64_32
+#define R_BPF_64_32 10
+#endif
 
 /* Symbols that relocations may name; a %u is the map's index. */
 static const struct {
@@ -127,31 +130,41 @@ static bool parse_symbol(const char *name, struct hone_reloc *out)
 	return false;
 }
 
-/* One relocation: which instruction, what it refers to. The addend, if any, is in the
- * instruction and becomes the offset. */
-static int read_reloc(struct object *object, int index, struct hone_image *image,
-		      struct hone_reloc *out)
+/* A function of the image's own, called or named: a distance, which no loader need know. `addend`
+ * counts from the symbol: instructions of a call, one less than the distance; else bytes. */
+static int resolve_function(struct object *object, int index, struct hone_image *image, uint32_t at,
+			    const GElf_Sym *symbol)
 {
-	struct bpf_insn *insn;
-	const char *name;
-	GElf_Rel rel;
-	GElf_Sym symbol;
+	struct bpf_insn *insn = &image->insns[at];
+	bool is_call = insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
+	bool is_address = insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg == 0;
+	int64_t target = is_call ? (int64_t)(symbol->st_value / sizeof(*insn)) + insn->imm + 1
+				 : ((int64_t)symbol->st_value + insn->imm) / (int)sizeof(*insn);
 
-	if (!gelf_getrel(object->relocs, index, &rel) || !object->symbols ||
-	    !gelf_getsym(object->symbols, (int)GELF_R_SYM(rel.r_info), &symbol))
-		return refuse(object, "relocation %d: unreadable", index);
-	name = elf_strptr(object->elf, object->strings_index, symbol.st_name);
-	if (GELF_R_TYPE(rel.r_info) != R_BPF_64_64 || rel.r_offset % sizeof(*insn) ||
-	    rel.r_offset / sizeof(*insn) + 1 >= image->n_insns)
-		return refuse(object, "relocation %d: type %u at %#llx", index,
-			      (unsigned int)GELF_R_TYPE(rel.r_info),
-			      (unsigned long long)rel.r_offset);
+	if ((!is_call && !is_address) || symbol->st_value % sizeof(*insn) ||
+	    (is_address && insn->imm % (int)sizeof(*insn)) || target < 0 ||
+	    target >= image->n_insns)
+		return refuse(object, "relocation %d: no function", index);
+	insn->imm = (int32_t)(target - at - 1);
+	if (is_address) {
+		insn->src_reg = BPF_PSEUDO_FUNC;
+		insn[1].imm = 0;
+	}
+	return 0;
+}
+
+/* What is not a function of the image's own: which instruction, what it refers to. The addend, if
+ * any, is in the instruction and becomes the offset. */
+static int read_reference(struct object *object, int index, struct hone_image *image, uint32_t at,
+			  const GElf_Sym *symbol, struct hone_reloc *out)
+{
+	const char *name = elf_strptr(object->elf, object->strings_index, symbol->st_name);
+	struct bpf_insn *insn = &image->insns[at];
 
 	memset(out, 0, sizeof(*out));
-	out->insn = (uint32_t)(rel.r_offset / sizeof(*insn));
-	insn = &image->insns[out->insn];
-	if (insn->code != (BPF_LD | BPF_IMM | BPF_DW) || symbol.st_shndx != SHN_UNDEF || !name ||
-	    !parse_symbol(name, out))
+	out->insn = at;
+	if (at + 1 >= image->n_insns || insn->code != (BPF_LD | BPF_IMM | BPF_DW) ||
+	    symbol->st_shndx != SHN_UNDEF || !name || !parse_symbol(name, out))
 		return refuse(object, "relocation %d: symbol %s", index, name ? name : "?");
 
 	out->offset = (uint32_t)insn->imm;
@@ -160,6 +173,32 @@ static int read_reloc(struct object *object, int index, struct hone_image *image
 	    out->kind != HONE_RELOC_GUARD)
 		return refuse(object, "relocation %d: an offset into %s", index, name);
 	return 0;
+}
+
+/* One relocation; those that are left for the loader are added to the image's. */
+static int read_reloc(struct object *object, int index, struct hone_image *image)
+{
+	GElf_Rel rel;
+	GElf_Sym symbol;
+	unsigned int type;
+	uint64_t at;
+	int err;
+
+	if (!gelf_getrel(object->relocs, index, &rel) || !object->symbols ||
+	    !gelf_getsym(object->symbols, (int)GELF_R_SYM(rel.r_info), &symbol))
+		return refuse(object, "relocation %d: unreadable", index);
+	type = (unsigned int)GELF_R_TYPE(rel.r_info);
+	at = rel.r_offset / sizeof(struct bpf_insn);
+	if ((type != R_BPF_64_64 && type != R_BPF_64_32) ||
+	    rel.r_offset % sizeof(struct bpf_insn) || at >= image->n_insns)
+		return refuse(object, "relocation %d: type %u at %#llx", index, type,
+			      (unsigned long long)rel.r_offset);
+	if (symbol.st_shndx == object->text_index)
+		return resolve_function(object, index, image, (uint32_t)at, &symbol);
+	err = read_reference(object, index, image, (uint32_t)at, &symbol,
+			     &image->relocs[image->n_relocs]);
+	image->n_relocs += !err;
+	return err;
 }
 
 static int by_insn(const void *a, const void *b)
@@ -177,13 +216,12 @@ static int read_relocs(struct object *object, struct hone_image *image)
 	if (!image->relocs)
 		return refuse(object, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		int err = read_reloc(object, (int)i, image, &image->relocs[i]);
+		int err = read_reloc(object, (int)i, image);
 
 		if (err)
 			return err;
 	}
-	image->n_relocs = (uint32_t)n;
-	qsort(image->relocs, n, sizeof(*image->relocs), by_insn);
+	qsort(image->relocs, image->n_relocs, sizeof(*image->relocs), by_insn);
 	return 0;
 }
 

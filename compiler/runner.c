@@ -80,12 +80,11 @@ int64_t hone_mark_of(struct hone_ir *ir, LLVMValueRef instruction, const char *m
 	return LLVMIsAConstantInt(id) ? LLVMConstIntGetSExtValue(id) : -1;
 }
 
-static void find_calls(struct hone_pass_ctx *cx)
+static void find_calls_in(struct hone_pass_ctx *cx, LLVMValueRef function)
 {
 	struct hone_ir *ir = cx->ir;
 
-	cx->calls = hone_arena_alloc(ir->arena, cx->input->analysis->n_sites, sizeof(*cx->calls));
-	for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(ir->function); block;
+	for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(function); block;
 	     block = LLVMGetNextBasicBlock(block))
 		for (LLVMValueRef insn = LLVMGetFirstInstruction(block); insn;
 		     insn = LLVMGetNextInstruction(insn)) {
@@ -94,6 +93,15 @@ static void find_calls(struct hone_pass_ctx *cx)
 			if (id >= 0 && id < cx->input->analysis->n_sites)
 				cx->calls[id] = insn;
 		}
+}
+
+static void find_calls(struct hone_pass_ctx *cx)
+{
+	cx->calls =
+		hone_arena_alloc(cx->ir->arena, cx->input->analysis->n_sites, sizeof(*cx->calls));
+	for (LLVMValueRef function = LLVMGetFirstFunction(cx->ir->module); function;
+	     function = LLVMGetNextFunction(function))
+		find_calls_in(cx, function);
 }
 
 /* ---- decisions ---- */

@@ -289,12 +289,19 @@ void hone_stub_key_filter(struct hone_pass_ctx *cx, const struct hone_site *site
 
 /* ---- value_bits ---- */
 
-/* The site's marked loads in the program; how many there are, the first `max` of them stored. */
-static uint32_t find_loads(struct hone_ir *ir, uint32_t site, LLVMValueRef *loads, uint32_t max)
+static LLVMValueRef function_of(LLVMValueRef insn)
+{
+	return LLVMGetBasicBlockParent(LLVMGetInstructionParent(insn));
+}
+
+/* The site's marked loads, which are in its own function; how many there are, the first `max` of
+ * them stored. */
+static uint32_t find_loads(struct hone_ir *ir, LLVMValueRef function, uint32_t site,
+			   LLVMValueRef *loads, uint32_t max)
 {
 	uint32_t n = 0;
 
-	for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(ir->function); block;
+	for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(function); block;
 	     block = LLVMGetNextBasicBlock(block))
 		for (LLVMValueRef insn = LLVMGetFirstInstruction(block); insn;
 		     insn = LLVMGetNextInstruction(insn)) {
@@ -307,11 +314,11 @@ static uint32_t find_loads(struct hone_ir *ir, uint32_t site, LLVMValueRef *load
 	return n;
 }
 
-/* A flag in the program's frame: does the pointer come from the real lookup? Set where the
- * program starts, so that a load on a path that never meets the site is an ordinary load. */
-static LLVMValueRef add_flag(struct hone_ir *ir)
+/* A flag in the function's frame: does the pointer come from the real lookup? Set where the
+ * function starts, so that a load on a path that never meets the site is an ordinary load. */
+static LLVMValueRef add_flag(struct hone_ir *ir, LLVMValueRef function)
 {
-	LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(ir->function);
+	LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(function);
 	LLVMValueRef flag;
 
 	LLVMPositionBuilderBefore(ir->builder, LLVMGetFirstInstruction(entry));
@@ -402,7 +409,8 @@ int hone_stub_value_bits(struct hone_pass_ctx *cx, const struct hone_site *site,
 {
 	const struct hone_bitmap *bitmap = table == HONE_TABLE_NONE ? NULL : &cx->bitmaps[table];
 	LLVMValueRef loads[LOADS_MAX];
-	uint32_t n_loads = find_loads(cx->ir, site->id, loads, LOADS_MAX);
+	LLVMValueRef function = function_of(cx->calls[site->id]);
+	uint32_t n_loads = find_loads(cx->ir, function, site->id, loads, LOADS_MAX);
 	struct stub stub;
 	LLVMValueRef flag;
 
@@ -410,7 +418,7 @@ int hone_stub_value_bits(struct hone_pass_ctx *cx, const struct hone_site *site,
 		return -ENOENT;
 
 	stub = open_stub(cx, site);
-	flag = add_flag(cx->ir);
+	flag = add_flag(cx->ir, function);
 	build_lookup(&stub, site, hone_site_map(cx, site), bitmap);
 	call_instead(&stub, stub.call, LLVMGetOperand(stub.call, KEY_OPERAND), flag);
 	for (uint32_t i = 0; i < n_loads; i++) {

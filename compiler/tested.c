@@ -211,7 +211,7 @@ static struct tagged load_word(struct hone_tested *t, uint32_t at, uint64_t offs
 {
 	const struct bpf_insn *insn = &t->code->insns[at];
 	const struct hone_value *base = &t->kinds->reg[at][insn->src_reg];
-	bool is_ours = base->sites == 1ull << t->site && !base->other;
+	bool is_ours = hone_value_is_of_site(base, t->site);
 
 	if (BPF_MODE(insn->code) != BPF_MEM || hone_insn_bytes(insn) != 8 || !is_ours ||
 	    (t->has_offset && offset != t->offset)) {
@@ -229,7 +229,7 @@ static void step_load(struct hone_tested *t, struct state *state, uint32_t at)
 {
 	const struct bpf_insn *insn = &t->code->insns[at];
 	struct tagged base = state->place[insn->src_reg];
-	struct hone_slots slots = hone_access_slots(insn, &t->kinds->reg[at][insn->src_reg]);
+	struct hone_slots slots = hone_access_slots(t->code, t->kinds, at);
 	struct tagged *dst = &state->place[insn->dst_reg];
 
 	if (base.tag == POINTER) {
@@ -248,7 +248,7 @@ static void step_load(struct hone_tested *t, struct state *state, uint32_t at)
 static void step_store(struct hone_tested *t, struct state *state, uint32_t at)
 {
 	const struct bpf_insn *insn = &t->code->insns[at];
-	struct hone_slots slots = hone_access_slots(insn, &t->kinds->reg[at][insn->dst_reg]);
+	struct hone_slots slots = hone_access_slots(t->code, t->kinds, at);
 	bool is_register = hone_insn_class(insn) == BPF_STX;
 	bool is_spill = slots.is_exact && is_register && !hone_insn_is_atomic(insn);
 
@@ -276,15 +276,23 @@ static void clean_after_call(struct state *state)
 		state->place[reg] = clean;
 }
 
+static bool reads_argument(const struct hone_tested *t, uint32_t at, int arg)
+{
+	const struct bpf_insn *insn = &t->code->insns[at];
+
+	if (hone_insn_is_local_call(insn))
+		return t->code->functions[hone_function_named(t->code, at)].args >> arg & 1;
+	return arg <= hone_helper(insn->imm)->n_args;
+}
+
 static void step_call(struct hone_tested *t, struct state *state, uint32_t at)
 {
-	const struct hone_helper *helper = hone_helper(t->code->insns[at].imm);
-
-	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++) {
+	for (int arg = BPF_REG_1; arg <= BPF_REG_5; arg++) {
 		struct hone_slots slots =
-			hone_call_slots(t->code, t->kinds->reg[at], helper, arg, false);
+			hone_call_slots(t->code, t->kinds, t->kinds->reg[at], at, arg, false);
 
-		if (is_secret(&state->place[arg]) || any_secret(state, slots))
+		if ((reads_argument(t, at, arg) && is_secret(&state->place[arg])) ||
+		    any_secret(state, slots))
 			give_up(t);
 		for (int slot = slots.first; slot <= slots.last; slot++)
 			state->place[hone_place_of_slot(slot)] = clean;

@@ -8,7 +8,8 @@
 static bool equal(const struct hone_value *a, const struct hone_value *b)
 {
 	return a->kind == b->kind && a->is_known == b->is_known && a->other == b->other &&
-	       a->constant == b->constant && a->maps == b->maps && a->sites == b->sites;
+	       a->constant == b->constant && a->frames == b->frames && a->maps == b->maps &&
+	       a->sites == b->sites;
 }
 
 static void forget_constant(struct hone_value *value)
@@ -39,6 +40,7 @@ static struct hone_value join_pointers(const struct hone_value *a, const struct 
 		meet_constant(&joined, b);
 		joined.maps |= b->maps;
 		joined.sites |= b->sites;
+		joined.frames |= b->frames;
 		joined.other |= b->other;
 	}
 	joined.kind = is_pointer_or_null(a) && is_pointer_or_null(b) ? HONE_KIND_POINTER

@@ -27,6 +27,12 @@ static inline bool hone_value_is_null(const struct hone_value *value)
 	return value->kind == HONE_KIND_SCALAR && value->is_known && value->constant == 0;
 }
 
+/* Of this site and nothing else. */
+static inline bool hone_value_is_of_site(const struct hone_value *value, uint32_t site)
+{
+	return value->sites == 1ull << site && !value->other && !value->frames;
+}
+
 /* hone_value_join() - into becomes what either may be. Returns whether that changed it. Each
  * value can change only finitely often. */
 bool hone_value_join(struct hone_value *into, const struct hone_value *from);

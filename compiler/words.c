@@ -238,7 +238,7 @@ static void step_load(struct naming *n, struct state *state, uint32_t at)
 {
 	const struct bpf_insn *insn = &n->code->insns[at];
 	const struct hone_value *base = &n->kinds->reg[at][insn->src_reg];
-	struct hone_slots slots = hone_access_slots(insn, base);
+	struct hone_slots slots = hone_access_slots(n->code, n->kinds, at);
 	struct symbol address = address_of(state, insn->src_reg, insn->off);
 	struct place *dst = &state->place[insn->dst_reg];
 
@@ -256,7 +256,7 @@ static void step_load(struct naming *n, struct state *state, uint32_t at)
 static void step_store(struct naming *n, struct state *state, uint32_t at)
 {
 	const struct bpf_insn *insn = &n->code->insns[at];
-	struct hone_slots slots = hone_access_slots(insn, &n->kinds->reg[at][insn->dst_reg]);
+	struct hone_slots slots = hone_access_slots(n->code, n->kinds, at);
 
 	rename_slots(n, state, slots);
 	if (slots.is_exact && hone_insn_class(insn) == BPF_STX && !hone_insn_is_atomic(insn))
@@ -274,11 +274,9 @@ static void rename_after_call(struct naming *n, struct state *state)
 
 static void step_call(struct naming *n, struct state *state, uint32_t at)
 {
-	const struct hone_helper *helper = hone_helper(n->code->insns[at].imm);
-
-	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)
+	for (int arg = BPF_REG_1; arg <= BPF_REG_5; arg++)
 		rename_slots(n, state,
-			     hone_call_slots(n->code, n->kinds->reg[at], helper, arg, true));
+			     hone_call_slots(n->code, n->kinds, n->kinds->reg[at], at, arg, true));
 	rename_after_call(n, state);
 }
 
@@ -351,14 +349,11 @@ static void find_used(struct naming *n)
 	for (int reg = 0; reg < HONE_REGS; reg++)
 		n->is_used[reg] = true;
 	for (uint32_t at = 0; at < n->code->n_insns; at++) {
-		const struct bpf_insn *insn = &n->code->insns[at];
-		bool is_load = hone_insn_class(insn) == BPF_LDX;
 		struct hone_slots slots;
 
 		if (n->code->block_of[at] < 0)
 			continue;
-		slots = hone_access_slots(
-			insn, &n->kinds->reg[at][is_load ? insn->src_reg : insn->dst_reg]);
+		slots = hone_access_slots(n->code, n->kinds, at);
 		if (slots.is_exact) /* others keep no name */
 			n->is_used[hone_place_of_slot(slots.first)] = true;
 	}
@@ -381,7 +376,8 @@ uint64_t *hone_words(struct hone_arena *arena, const struct hone_code *code,
 	n.next_name = HONE_PLACES;
 	for (int i = 0; i < HONE_PLACES; i++)
 		rename_place(&n, &entry.place[i]);
-	flow_into(&n, 0, &entry);
+	for (uint32_t i = 0; i < code->n_functions; i++)
+		flow_into(&n, (int32_t)code->functions[i].first_block, &entry);
 	while (n.lowest < code->n_blocks) {
 		uint32_t block = n.lowest++;
 

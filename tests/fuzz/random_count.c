@@ -53,8 +53,7 @@ void random_count_outcome(struct random_count *count, unsigned int level,
 
 bool random_count_expected(enum hone_reason reason)
 {
-	return reason == HONE_NO_SUBPROGRAM || reason == HONE_NO_CALLBACK ||
-	       reason == HONE_CHECK_NONDETERMINISTIC;
+	return reason == HONE_NO_CALLBACK || reason == HONE_CHECK_NONDETERMINISTIC;
 }
 
 double random_count_accepted(const struct random_count *count)

@@ -11,6 +11,8 @@
 #include "runtime/common/cleanup.h"
 #include "runtime/live/snapshot.h"
 
+enum { FUNCTIONS_MAX = 256 };
+
 static int index_of_fd(const int *fds, uint32_t n_fds, int fd)
 {
 	for (uint32_t i = 0; i < n_fds; i++)
@@ -57,12 +59,38 @@ int object_unit_describe(const struct bpf_insn *insns, size_t n_insns, const int
 	return err;
 }
 
-/* The kernel's func_info has translated offsets: right for a single function only. */
-static int read_func_info(struct object_unit *out)
+/* Where functions start: what calls and addresses name. Returns how many. */
+static uint32_t find_functions(const struct bpf_insn *insns, size_t n_insns, uint32_t *starts)
+{
+	_cleanup_free_ bool *is_start = calloc(n_insns + 1, sizeof(*is_start));
+	uint32_t n = 0;
+
+	if (!is_start)
+		return 0;
+	is_start[0] = true;
+	for (size_t i = 0; i < n_insns; i++) {
+		bool is_call = insns[i].code == (BPF_JMP | BPF_CALL) &&
+			       insns[i].src_reg == BPF_PSEUDO_CALL;
+		bool is_wide = insns[i].code == (BPF_LD | BPF_IMM | BPF_DW);
+
+		if (is_call || (is_wide && insns[i].src_reg == BPF_PSEUDO_FUNC))
+			is_start[(int64_t)i + 1 + insns[i].imm] = true;
+		i += is_wide;
+	}
+	for (uint32_t i = 0; i < n_insns; i++)
+		if (is_start[i] && n < FUNCTIONS_MAX)
+			starts[n++] = i;
+	return n;
+}
+
+/* The kernel's func_info has translated offsets: those of the program as it was given are put
+ * in their place. */
+static int read_func_info(struct object_unit *out, const struct bpf_insn *insns, size_t n_insns)
 {
 	struct bpf_prog_info info = {0};
 	__u32 size = sizeof(info);
-	struct bpf_func_info record = {0};
+	struct bpf_func_info record[FUNCTIONS_MAX] = {0};
+	uint32_t starts[FUNCTIONS_MAX], n = find_functions(insns, n_insns, starts);
 
 	if (bpf_obj_get_info_by_fd(out->prog_fd, &info, &size))
 		return -errno;
@@ -70,20 +98,22 @@ static int read_func_info(struct object_unit *out)
 	memcpy(out->unit.name, info.name, sizeof(info.name));
 	out->unit.prog_id = info.id;
 	out->unit.prog_type = info.type;
-	if (!info.btf_id || info.nr_func_info != 1)
+	if (!info.btf_id || info.nr_func_info != n)
 		return 0;
 	out->unit.btf_id = info.btf_id;
-	info = (struct bpf_prog_info){.nr_func_info = 1,
-				      .func_info_rec_size = sizeof(record),
-				      .func_info = (uintptr_t)&record};
+	info = (struct bpf_prog_info){.nr_func_info = n,
+				      .func_info_rec_size = sizeof(record[0]),
+				      .func_info = (uintptr_t)record};
 	if (bpf_obj_get_info_by_fd(out->prog_fd, &info, &size))
 		return -errno;
+	for (uint32_t i = 0; i < n; i++)
+		record[i].insn_off = starts[i];
 	out->unit.func_info = malloc(sizeof(record));
 	if (!out->unit.func_info)
 		return -ENOMEM;
-	memcpy(out->unit.func_info, &record, sizeof(record));
-	out->unit.n_func_info = 1;
-	out->unit.func_info_rec_size = sizeof(record);
+	memcpy(out->unit.func_info, record, sizeof(record));
+	out->unit.n_func_info = n;
+	out->unit.func_info_rec_size = sizeof(record[0]);
 	return 0;
 }
 
@@ -134,7 +164,7 @@ int object_unit_of(const struct bpf_object *object, const struct bpf_program *pr
 	out->unit.expected_attach_type = (uint32_t)bpf_program__expected_attach_type(program);
 	out->unit.prog_flags = flags_of(program);
 	strcpy(out->unit.license, "GPL");
-	err = read_func_info(out);
+	err = read_func_info(out, bpf_program__insns(program), bpf_program__insn_cnt(program));
 	err = err ? err : find_maps(object, out->prog_fd, &maps);
 	if (err)
 		return err;

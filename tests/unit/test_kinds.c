@@ -182,7 +182,7 @@ static void helpers_overwrite_what_they_fill(void **state)
 	      LOAD(BPF_DW, 2, 10, -8), LOAD(BPF_DW, 3, 10, -16), MOV(0, 0), EXIT());
 	assert_unknown(&last[2]);
 	assert_constant(&last[3], 2);
-	assert_false(kinds->stack_escapes[63]);
+	assert_false(kinds->functions[0].stack_escapes[63]);
 }
 
 static void memory_of_unknown_length_escapes(void **state)
@@ -192,8 +192,8 @@ static void memory_of_unknown_length_escapes(void **state)
 	      LOAD(BPF_DW, 2, 10, -8), LOAD(BPF_DW, 3, 10, -24), MOV(0, 0), EXIT());
 	assert_unknown(&last[2]);
 	assert_constant(&last[3], 2);
-	assert_true(kinds->stack_escapes[63] && kinds->stack_escapes[62]);
-	assert_false(kinds->stack_escapes[61]);
+	assert_true(kinds->functions[0].stack_escapes[63] && kinds->functions[0].stack_escapes[62]);
+	assert_false(kinds->functions[0].stack_escapes[61]);
 }
 
 static void indexed_stores_clobber_the_frame(void **state)
@@ -204,7 +204,7 @@ static void indexed_stores_clobber_the_frame(void **state)
 	assert_int_equal(last[3].kind, HONE_KIND_STACK);
 	assert_false(last[3].is_known);
 	assert_unknown(&last[2]);
-	assert_true(kinds->stack_escapes[0]);
+	assert_true(kinds->functions[0].stack_escapes[0]);
 }
 
 static void loops_widen_constants(void **state)
