@@ -159,6 +159,18 @@ static bool lift_mov_64(struct hone_lifter *lifter, const struct bpf_insn *insn)
 	return true;
 }
 
+/* What a register adds to a pointer. The verifier bounds the number as the program has it before
+ * it is added; LLVM would split constants off it and add them to the pointer first or last, which
+ * then may leave the packet for a moment. */
+static LLVMValueRef offset_of(struct hone_lifter *lifter, unsigned int reg, unsigned int base)
+{
+	LLVMValueRef offset = hone_lift_int(lifter, reg);
+	bool is_exempt = hone_lift_kind(lifter, reg)->is_known ||
+			 hone_lift_kind(lifter, base)->kind == HONE_KIND_STACK;
+
+	return is_exempt ? offset : hone_lift_opaque_int(lifter, offset);
+}
+
 /* pointer ± number, number + pointer. False: not of that form. */
 static bool lift_pointer_offset(struct hone_lifter *lifter, const struct bpf_insn *insn)
 {
@@ -175,9 +187,9 @@ static bool lift_pointer_offset(struct hone_lifter *lifter, const struct bpf_ins
 
 	base = hone_lift_ptr(lifter, by_pointer ? insn->src_reg : insn->dst_reg);
 	if (by_pointer)
-		offset = hone_lift_int(lifter, insn->dst_reg);
+		offset = offset_of(lifter, insn->dst_reg, insn->src_reg);
 	else if (has_reg)
-		offset = hone_lift_int(lifter, insn->src_reg);
+		offset = offset_of(lifter, insn->src_reg, insn->dst_reg);
 	else
 		offset = constant(ir->i64, insn->imm);
 	if (BPF_OP(insn->code) == BPF_SUB)

@@ -218,9 +218,14 @@ static int open_cover(struct check *check)
 	if (!cover || !check->image)
 		return 0;
 	err = open_side(check, &cover->image, &check->cover, check->result.detail);
-	if (err || check->cover.fd < 0)
-		return hone_log_err(err ? err : -EACCES, "%s: blocks cannot be counted: %s",
-				    check->unit->name, check->result.detail);
+	if (err)
+		return hone_log_err(err, "%s: blocks cannot be counted: %s", check->unit->name,
+				    check->result.detail);
+	if (check->cover.fd < 0) {
+		hone_log_warn("%s: blocks are not counted: the verifier refuses marks in it: %s",
+			      check->unit->name, check->result.detail);
+		return 0;
+	}
 	table = mmap(NULL, cover->image.table_bytes, PROT_READ, MAP_SHARED,
 		     check->cover.sandbox.table_fd, 0);
 	if (table == MAP_FAILED)
@@ -344,6 +349,12 @@ int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 			result.refused = HONE_CHECK_NONDETERMINISTIC;
 			memcpy(result.detail, control.detail, sizeof(result.detail));
 		}
+	}
+	if (!err && !result.refused && result.n_packets == 0 && opts->n_packets > 0) {
+		result.refused = HONE_NO_TEST_RUN;
+		snprintf(result.detail, HONE_DETAIL_LEN,
+			 "the kernel runs no packet: program type %u, attach type %u",
+			 unit->prog_type, unit->expected_attach_type);
 	}
 	if (!err)
 		*out = result;

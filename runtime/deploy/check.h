@@ -18,7 +18,8 @@ struct hone_check_opts {
 	 * the unit's PROG_ARRAYs are empty, or the check is refused */
 	const struct hone_chain *chain;
 	const struct hone_result *cover; /* what honec made of the unit by HONE_REQUEST_COVER: its
-					    blocks are counted; NULL: no */
+					    blocks are counted, if the verifier takes it;
+					    NULL: no */
 	uint8_t *reached; /* with cover: one byte per block, set where it is entered; may be NULL */
 };
 
@@ -38,7 +39,8 @@ uint32_t hone_check_count(const struct hone_check_result *result, uint32_t verdi
 
 /* hone_check_image() - unit against image.
  *
- * Program types: XDP and those with a __sk_buff; others are refused with NO_TEST_RUN.
+ * Program types: XDP and those with a __sk_buff; others are refused with NO_TEST_RUN, and so are
+ * programs of which the kernel runs no packet (XDP behind a redirect).
  *
  * maps: the unit's own, read and not changed; borrowed. They must still be what the image was
  *       built for: after a difference the caller asks the epochs first. Packets: random bytes,
