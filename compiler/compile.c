@@ -204,6 +204,7 @@ static void drop_image(struct hone_image *image)
 {
 	free(image->insns);
 	free(image->relocs);
+	free(image->lines);
 	free(image->table);
 	free(image->assumptions);
 	memset(image, 0, sizeof(*image));

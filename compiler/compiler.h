@@ -52,4 +52,10 @@ int hone_golden_main(int argc, char **argv);
 int hone_relocate(const void *object, size_t size, struct hone_image *out,
 		  struct hone_refusal *why);
 
+/* ---- lines.c ---- */
+
+/* hone_lines_read() - fill image->lines, which are none before, from the content of .BTF.ext; the
+ * image's instructions are complete. Where that is not as expected, there are none afterwards. */
+void hone_lines_read(const void *ext, size_t size, struct hone_image *image);
+
 #endif

@@ -284,6 +284,7 @@ void hone_unit_free(struct hone_unit *unit)
 	free(unit->maps);
 	free(unit->insns);
 	free(unit->func_info);
+	free(unit->line_info);
 	memset(unit, 0, sizeof(*unit));
 }
 
@@ -298,6 +299,7 @@ void hone_result_free(struct hone_result *result)
 {
 	free(result->image.insns);
 	free(result->image.relocs);
+	free(result->image.lines);
 	free(result->image.table);
 	free(result->image.assumptions);
 	free(result->effects);

@@ -104,6 +104,8 @@ struct hone_unit {
 	struct hone_map *maps;
 	uint32_t func_info_rec_size, n_func_info;
 	uint8_t *func_info; /* as given to BPF_PROG_LOAD */
+	uint32_t line_info_rec_size, n_line_info;
+	uint8_t *line_info; /* as given to BPF_PROG_LOAD; by instruction */
 };
 
 struct hone_policy {
@@ -159,6 +161,12 @@ struct hone_reloc {
 	uint32_t offset;
 };
 
+/* From the image's instruction `insn` on: what the original's line_info record `record` says. */
+struct hone_line {
+	uint32_t insn;
+	uint32_t record;
+};
+
 /* A specialized program. `table` is the initial value of the image's own one-entry array map;
  * its first 8 bytes are `expected`, initially HONE_EPOCH_NEVER. */
 struct hone_image {
@@ -166,6 +174,9 @@ struct hone_image {
 	struct bpf_insn *insns;
 	uint32_t n_relocs;
 	struct hone_reloc *relocs;
+	uint32_t n_lines;
+	struct hone_line
+		*lines; /* by instruction; each function begins with one, or there is none */
 	uint32_t table_bytes;
 	uint8_t *table;
 	uint32_t n_assumptions;

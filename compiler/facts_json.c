@@ -35,20 +35,23 @@ static json_t *from_maps(const struct hone_unit *unit)
 
 json_t *json_from_unit(const struct hone_unit *unit)
 {
-	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:I, s:o}",
-			 "name", json_from_text(unit->name, sizeof(unit->name)), "license",
-			 json_from_text(unit->license, sizeof(unit->license)), "prog_type",
-			 (json_int_t)unit->prog_type, "expected_attach_type",
-			 (json_int_t)unit->expected_attach_type, "prog_flags",
-			 (json_int_t)unit->prog_flags, "kern_version",
-			 (json_int_t)unit->kern_version, "tag",
-			 json_from_bytes(unit->tag, sizeof(unit->tag)), "prog_id",
-			 (json_int_t)unit->prog_id, "btf_id", (json_int_t)unit->btf_id, "insns",
-			 json_from_bytes(unit->insns, unit->n_insns * sizeof(struct bpf_insn)),
-			 "maps", from_maps(unit), "func_info_rec_size",
-			 (json_int_t)unit->func_info_rec_size, "func_info",
-			 json_from_bytes(unit->func_info,
-					 (size_t)unit->n_func_info * unit->func_info_rec_size));
+	return json_pack(
+		"{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:I, s:o}",
+		"name", json_from_text(unit->name, sizeof(unit->name)), "license",
+		json_from_text(unit->license, sizeof(unit->license)), "prog_type",
+		(json_int_t)unit->prog_type, "expected_attach_type",
+		(json_int_t)unit->expected_attach_type, "prog_flags", (json_int_t)unit->prog_flags,
+		"kern_version", (json_int_t)unit->kern_version, "tag",
+		json_from_bytes(unit->tag, sizeof(unit->tag)), "prog_id", (json_int_t)unit->prog_id,
+		"btf_id", (json_int_t)unit->btf_id, "insns",
+		json_from_bytes(unit->insns, unit->n_insns * sizeof(struct bpf_insn)), "maps",
+		from_maps(unit), "line_info_rec_size", (json_int_t)unit->line_info_rec_size,
+		"line_info",
+		json_from_bytes(unit->line_info,
+				(size_t)unit->n_line_info * unit->line_info_rec_size),
+		"func_info_rec_size", (json_int_t)unit->func_info_rec_size, "func_info",
+		json_from_bytes(unit->func_info,
+				(size_t)unit->n_func_info * unit->func_info_rec_size));
 }
 
 static void read_maps(const struct json_place *at, bool by_hand, struct hone_unit *out)
@@ -87,6 +90,30 @@ static void read_unit_numbers(const struct json_place *at, struct hone_unit *out
 	}
 }
 
+static uint8_t *read_records(const struct json_place *at, uint32_t record_bytes, uint32_t *n)
+{
+	uint32_t n_bytes;
+	uint8_t *records = json_bytes_new(at, 1, &n_bytes);
+
+	if (n_bytes > 0 && (record_bytes == 0 || n_bytes % record_bytes != 0))
+		json_fail(at, "not a multiple of the record's size");
+	else if (n_bytes > 0)
+		*n = n_bytes / record_bytes;
+	return records;
+}
+
+/* Units that were stored by an earlier hone have none. */
+static void read_lines(const struct json_place *at, struct hone_unit *out)
+{
+	struct json_place size = json_optional(at, "line_info_rec_size");
+	struct json_place lines = json_optional(at, "line_info");
+
+	if (!size.json || !lines.json)
+		return;
+	out->line_info_rec_size = json_u32(&size, UINT32_MAX);
+	out->line_info = read_records(&lines, out->line_info_rec_size, &out->n_line_info);
+}
+
 void json_unit(const struct json_place *at, struct hone_unit *out)
 {
 	static const char *const keys[] = {"name",	 "license",
@@ -95,14 +122,14 @@ void json_unit(const struct json_place *at, struct hone_unit *out)
 					   "tag",	 "prog_id",
 					   "btf_id",	 "insns",
 					   "maps",	 "func_info_rec_size",
-					   "func_info",	 NULL};
+					   "func_info",	 "line_info_rec_size",
+					   "line_info",	 NULL};
 	struct json_place name = json_member(at, "name");
 	struct json_place license = json_member(at, "license");
 	struct json_place tag = json_member(at, "tag");
 	struct json_place insns = json_member(at, "insns");
 	struct json_place maps = json_member(at, "maps");
 	struct json_place func_info = json_member(at, "func_info");
-	uint32_t n_bytes;
 
 	json_expect_keys(at, keys);
 	json_text(&name, out->name, sizeof(out->name));
@@ -111,13 +138,8 @@ void json_unit(const struct json_place *at, struct hone_unit *out)
 	read_unit_numbers(at, out);
 	out->insns = json_bytes_new(&insns, sizeof(struct bpf_insn), &out->n_insns);
 	read_maps(&maps, false, out);
-	out->func_info = json_bytes_new(&func_info, 1, &n_bytes);
-	if (n_bytes == 0)
-		return;
-	if (out->func_info_rec_size == 0 || n_bytes % out->func_info_rec_size != 0)
-		json_fail(&func_info, "not a multiple of func_info_rec_size");
-	else
-		out->n_func_info = n_bytes / out->func_info_rec_size;
+	out->func_info = read_records(&func_info, out->func_info_rec_size, &out->n_func_info);
+	read_lines(at, out);
 }
 
 /* ---- policy and request ---- */

@@ -127,6 +127,7 @@ static bool lift_block(struct hone_lifter *lifter, uint32_t index)
 
 	for (uint32_t at = block->first; at < block->end; at++) {
 		lifter->at = last = at;
+		hone_lift_line(lifter);
 		if (!lift_insn(lifter, block))
 			return false;
 		if (insns[at].code == (BPF_LD | BPF_IMM | BPF_DW))
@@ -144,6 +145,7 @@ static bool lift_function(struct hone_lifter *lifter)
 {
 	const struct hone_function *function = &lifter->code->functions[lifter->self];
 
+	hone_lift_lines_open(lifter);
 	build_entry(lifter, function);
 	for (uint32_t i = function->first_block; i < function->end_block; i++)
 		if (!lift_block(lifter, i))
@@ -160,6 +162,7 @@ int hone_lift(struct hone_ir *ir, const struct hone_lift_input *input, struct ho
 	lifter.written_maps = find_written_maps(input);
 	find_sites(&lifter);
 	hone_lift_declare(&lifter);
+	hone_lift_lines_begin(&lifter);
 	for (lifter.self = 0; lifter.self < input->code->n_functions; lifter.self++) {
 		if (!lifter.functions[lifter.self] || lift_function(&lifter))
 			continue;
@@ -168,5 +171,6 @@ int hone_lift(struct hone_ir *ir, const struct hone_lift_input *input, struct ho
 			 lifter.at, input->code->insns[lifter.at].code);
 		return -ENOTSUP;
 	}
+	hone_lift_lines_end(&lifter);
 	return 0;
 }

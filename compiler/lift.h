@@ -8,6 +8,8 @@
 #ifndef HONE_LIFT_H
 #define HONE_LIFT_H
 
+#include <llvm-c/DebugInfo.h>
+
 #include "compiler/ir.h"
 
 struct hone_lifter {
@@ -18,6 +20,9 @@ struct hone_lifter {
 	LLVMValueRef *functions; /* per function of the code; NULL: never called */
 	uint32_t self;		 /* the function being lifted */
 	uint32_t at;		 /* the instruction being lifted */
+	uint32_t *line_of;	 /* per instruction: 1 + its line_info record; NULL: none */
+	LLVMDIBuilderRef debug;
+	LLVMMetadataRef file, scope; /* of lines; the scope is the function */
 
 	LLVMValueRef ctx; /* the argument that is the context; NULL: the function has none */
 	LLVMValueRef reg_int[HONE_REGS], reg_ptr[HONE_REGS];
@@ -40,6 +45,17 @@ void hone_lift_declare(struct hone_lifter *lifter);
 void hone_lift_open(struct hone_lifter *lifter);
 bool hone_lift_local_call(struct hone_lifter *lifter);
 void hone_lift_exit(struct hone_lifter *lifter);
+
+/* ---- lift_lines.c ---- */
+
+/* hone_lift_lines_begin() - lines of the unit, if it has any. */
+void hone_lift_lines_begin(struct hone_lifter *lifter);
+/* hone_lift_lines_open() - what is lifted from now on is in function lifter->self. */
+void hone_lift_lines_open(struct hone_lifter *lifter);
+/* hone_lift_line() - what is built from now on comes of instruction lifter->at. */
+void hone_lift_line(struct hone_lifter *lifter);
+/* hone_lift_lines_end() - all functions are built; what comes now comes of no instruction. */
+void hone_lift_lines_end(struct hone_lifter *lifter);
 
 /* ---- lift_stack.c ---- */
 

@@ -35,6 +35,7 @@ static const struct {
 struct object {
 	Elf *elf;
 	Elf_Data *text, *relocs, *symbols; /* relocs may be NULL: none needed */
+	Elf_Data *lines;		   /* .BTF.ext; may be NULL */
 	size_t text_index, strings_index;
 	struct hone_refusal *why;
 };
@@ -79,6 +80,8 @@ static int read_section(struct object *object, Elf_Scn *section)
 		object->text_index = elf_ndxscn(section);
 	} else if (is_other_content(&header)) {
 		return refuse(object, "unexpected data: %s", name);
+	} else if (!strcmp(name, ".BTF.ext")) {
+		object->lines = elf_getdata(section, NULL);
 	} else if (header.sh_type == SHT_SYMTAB) {
 		object->symbols = elf_getdata(section, NULL);
 		object->strings_index = header.sh_link;
@@ -252,6 +255,8 @@ int hone_relocate(const void *bytes, size_t size, struct hone_image *out, struct
 	elf_version(EV_CURRENT);
 	object.elf = elf_memory((char *)(uintptr_t)bytes, size);
 	err = read_object(&object, &image);
+	if (!err && object.lines && object.lines->d_buf)
+		hone_lines_read(object.lines->d_buf, object.lines->d_size, &image);
 	elf_end(object.elf);
 	if (err) {
 		free(image.insns);
@@ -262,5 +267,7 @@ int hone_relocate(const void *bytes, size_t size, struct hone_image *out, struct
 	out->insns = image.insns;
 	out->n_relocs = image.n_relocs;
 	out->relocs = image.relocs;
+	out->n_lines = image.n_lines;
+	out->lines = image.lines;
 	return 0;
 }

@@ -138,8 +138,9 @@ static json_t *from_index(const void *row)
 static json_t *from_image(const struct hone_image *image)
 {
 	return json_pack(
-		"{s:o, s:o, s:o, s:o}", "insns",
-		json_from_bytes(image->insns, image->n_insns * sizeof(*image->insns)), "relocs",
+		"{s:o, s:o, s:o, s:o, s:o}", "insns",
+		json_from_bytes(image->insns, image->n_insns * sizeof(*image->insns)), "lines",
+		json_from_bytes(image->lines, image->n_lines * sizeof(*image->lines)), "relocs",
 		from_rows(image->n_relocs, image->relocs, sizeof(*image->relocs), from_reloc),
 		"table", json_from_bytes(image->table, image->table_bytes), "assumptions",
 		from_rows(image->n_assumptions, image->assumptions, sizeof(*image->assumptions),
@@ -285,7 +286,9 @@ static void check_reloc(const struct json_place *relocs, uint32_t i, const struc
 
 static void read_image(const struct json_place *at, struct hone_image *out)
 {
-	static const char *const keys[] = {"insns", "relocs", "table", "assumptions", NULL};
+	static const char *const keys[] = {"insns", "lines",	   "relocs",
+					   "table", "assumptions", NULL};
+	struct json_place lines = json_optional(at, "lines"); /* earlier images had none */
 	struct json_place insns = json_member(at, "insns");
 	struct json_place relocs = json_member(at, "relocs");
 	struct json_place table = json_member(at, "table");
@@ -297,6 +300,11 @@ static void read_image(const struct json_place *at, struct hone_image *out)
 	out->table = json_bytes_new(&table, 1, &out->table_bytes);
 	out->assumptions = read_rows(at, "assumptions", UINT32_MAX, sizeof(*out->assumptions),
 				     read_assumption, &out->n_assumptions);
+	if (lines.json)
+		out->lines = json_bytes_new(&lines, sizeof(*out->lines), &out->n_lines);
+	for (uint32_t i = 0; i < out->n_lines; i++)
+		if (out->lines[i].insn >= out->n_insns)
+			json_fail(&lines, "no instruction of the image");
 	for (uint32_t i = 0; i < out->n_relocs && !at->reading->failed; i++)
 		check_reloc(&relocs, i, out);
 }

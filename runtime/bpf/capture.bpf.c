@@ -186,6 +186,20 @@ static __always_inline void copy_bytes(struct hone_load_begin *begin, __u32 what
 	begin->status = copy.status;
 }
 
+/* A program is what it is without its lines: their loss is none of the load. */
+static __always_inline void copy_lines(struct hone_load_begin *begin)
+{
+	__u64 size = (__u64)begin->attr.line_info_cnt * begin->attr.line_info_rec_size;
+	__u32 status = begin->status;
+
+	if (size <= HONE_LOAD_LINE_INFO)
+		copy_bytes(begin, HONE_LOAD_OF_LINE_INFO, begin->attr.line_info, size,
+			   HONE_LOAD_LINE_INFO);
+	if (size > HONE_LOAD_LINE_INFO || begin->status != status)
+		begin->attr.line_info_cnt = 0;
+	begin->status = status;
+}
+
 static __always_inline bool is_network_type(__u32 type)
 {
 	return type == BPF_PROG_TYPE_XDP || type == BPF_PROG_TYPE_SCHED_CLS ||
@@ -235,6 +249,7 @@ int capture_load(__u64 *args)
 	copy_bytes(begin, HONE_LOAD_OF_FUNC_INFO, begin->attr.func_info,
 		   (__u64)begin->attr.func_info_cnt * begin->attr.func_info_rec_size,
 		   HONE_LOAD_FUNC_INFO);
+	copy_lines(begin);
 	bpf_ringbuf_submit(begin, 0);
 	return 0;
 }

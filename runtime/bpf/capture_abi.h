@@ -5,9 +5,10 @@
 #define HONE_CAPTURE_ABI_H
 
 enum {
-	HONE_LOAD_MAPS = 64,	     /* MAX_USED_MAPS of the kernel */
-	HONE_LOAD_INSNS = 1000000,   /* BPF_COMPLEXITY_LIMIT_INSNS of the kernel */
-	HONE_LOAD_FUNC_INFO = 65536, /* more than 256 subprograms of at most 252 bytes */
+	HONE_LOAD_MAPS = 64,	       /* MAX_USED_MAPS of the kernel */
+	HONE_LOAD_INSNS = 1000000,     /* BPF_COMPLEXITY_LIMIT_INSNS of the kernel */
+	HONE_LOAD_FUNC_INFO = 65536,   /* more than 256 subprograms of at most 252 bytes */
+	HONE_LOAD_LINE_INFO = 1 << 20, /* of more, and of what cannot be read, none is taken */
 	HONE_LOAD_LICENSE = 128,
 	HONE_LOAD_CHUNK = 4096,
 	HONE_LOAD_LOST = 64, /* remembered losses */
@@ -55,7 +56,12 @@ enum hone_load_status {
 	HONE_LOAD_FULL,	 /* no room in the ring buffer */
 };
 
-enum hone_load_what { HONE_LOAD_OF_INSNS, HONE_LOAD_OF_FUNC_INFO };
+enum hone_load_what {
+	HONE_LOAD_OF_INSNS,
+	HONE_LOAD_OF_FUNC_INFO,
+	HONE_LOAD_OF_LINE_INFO,
+	HONE_LOAD_OF_N,
+};
 
 /* One load. Its parts follow, exactly n_parts, with those of other loads between them. */
 struct hone_load_begin {

@@ -84,7 +84,7 @@ int hone_program_load(const struct hone_program_load *load, struct hone_loaded *
 		    .expected_attach_type = (enum bpf_attach_type)unit->expected_attach_type);
 	int err;
 
-	if (load->n_func_info > 0 && unit->btf_id) {
+	if ((load->n_func_info > 0 || load->n_line_info > 0) && unit->btf_id) {
 		btf_fd = bpf_btf_get_fd_by_id(unit->btf_id);
 		if (btf_fd < 0)
 			return hone_log_err(-errno, "%s: cannot open BTF %u", unit->name,
@@ -92,7 +92,10 @@ int hone_program_load(const struct hone_program_load *load, struct hone_loaded *
 		opts.prog_btf_fd = (__u32)btf_fd;
 		opts.func_info = load->func_info;
 		opts.func_info_cnt = load->n_func_info;
-		opts.func_info_rec_size = unit->func_info_rec_size;
+		opts.func_info_rec_size = load->n_func_info ? unit->func_info_rec_size : 0;
+		opts.line_info = load->line_info;
+		opts.line_info_cnt = load->n_line_info;
+		opts.line_info_rec_size = load->n_line_info ? unit->line_info_rec_size : 0;
 	}
 
 	fd = bpf_prog_load((enum bpf_prog_type)unit->prog_type, unit->name, unit->license,
@@ -275,10 +278,29 @@ static int resolve_relocs(const struct hone_image *image, const struct hone_imag
 	return 0;
 }
 
+/* The original's records at the image's instructions; NULL: none. The caller frees them. */
+static uint8_t *image_lines(const struct hone_unit *unit, const struct hone_image *image)
+{
+	uint32_t size = unit->line_info_rec_size;
+	_cleanup_free_ uint8_t *records = calloc(image->n_lines + 1, size + 1);
+
+	for (uint32_t i = 0; records && i < image->n_lines; i++) {
+		const struct hone_line *line = &image->lines[i];
+
+		if (line->record >= unit->n_line_info || size < sizeof(line->insn))
+			return NULL;
+		memcpy(records + (size_t)i * size, unit->line_info + (size_t)line->record * size,
+		       size);
+		memcpy(records + (size_t)i * size, &line->insn, sizeof(line->insn));
+	}
+	return TAKE_PTR(records);
+}
+
 int hone_load_image(const struct hone_unit *unit, const struct hone_image *image,
 		    const struct hone_image_env *env, struct hone_loaded *out, char *log)
 {
 	_cleanup_free_ struct bpf_insn *insns = calloc(image->n_insns, sizeof(*insns));
+	_cleanup_free_ uint8_t *lines = image_lines(unit, image);
 	int err;
 
 	if (log)
@@ -291,10 +313,13 @@ int hone_load_image(const struct hone_unit *unit, const struct hone_image *image
 	err = resolve_relocs(image, env, insns);
 	if (err)
 		return err;
-	return hone_program_load(&(struct hone_program_load){.unit = unit,
-							     .insns = insns,
-							     .n_insns = image->n_insns},
-				 out, log);
+	return hone_program_load(
+		&(struct hone_program_load){.unit = unit,
+					    .insns = insns,
+					    .n_insns = image->n_insns,
+					    .line_info = lines,
+					    .n_line_info = lines ? image->n_lines : 0},
+		out, log);
 }
 
 /* The first word of a table, mapped. */

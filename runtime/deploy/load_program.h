@@ -12,6 +12,8 @@ struct hone_program_load {
 	uint32_t n_insns;
 	const void *func_info; /* records of unit->func_info_rec_size; NULL: none */
 	uint32_t n_func_info;
+	const void *line_info; /* records of unit->line_info_rec_size; NULL: none */
+	uint32_t n_line_info;
 };
 
 /* hone_program_load() - 0 and *out, or -errno and the end of the verifier's log. */

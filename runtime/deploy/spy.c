@@ -233,6 +233,7 @@ int hone_spy_image(const struct hone_unit *unit, const struct hone_image *image,
 	out->n_insns = writer.n;
 	out->relocs = writer.relocs;
 	out->n_relocs = writer.n_relocs;
+	out->n_lines = 0; /* the new functions have none */
 	return 0;
 }
 

@@ -32,8 +32,10 @@ struct load {
 	struct load *next;
 	struct hone_load_begin begin;
 	uint32_t n_arrived;
-	uint32_t insn_bytes, func_info_bytes;
-	uint8_t *insns, *func_info;
+	struct {
+		uint32_t size;
+		uint8_t *bytes;
+	} of[HONE_LOAD_OF_N];
 };
 
 struct hone_capture {
@@ -48,8 +50,8 @@ struct hone_capture {
 
 static void load_free(struct load *load)
 {
-	free(load->insns);
-	free(load->func_info);
+	for (int what = 0; what < HONE_LOAD_OF_N; what++)
+		free(load->of[what].bytes);
 	free(load);
 }
 
@@ -83,6 +85,22 @@ static void enqueue_if_complete(struct hone_capture *capture, struct load **at)
 	capture->arrived_end = &load->next;
 }
 
+/* The hook refuses more than its limits, so none overflows. */
+static int make_room(struct load *load)
+{
+	const struct hone_load_attr *attr = &load->begin.attr;
+
+	load->of[HONE_LOAD_OF_INSNS].size = attr->insn_cnt * (uint32_t)sizeof(struct bpf_insn);
+	load->of[HONE_LOAD_OF_FUNC_INFO].size = attr->func_info_cnt * attr->func_info_rec_size;
+	load->of[HONE_LOAD_OF_LINE_INFO].size = attr->line_info_cnt * attr->line_info_rec_size;
+	for (int what = 0; what < HONE_LOAD_OF_N; what++) {
+		load->of[what].bytes = calloc(1, load->of[what].size + 1);
+		if (!load->of[what].bytes)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int on_begin(struct hone_capture *capture, const struct hone_load_begin *begin)
 {
 	struct load *load = calloc(1, sizeof(*load));
@@ -90,16 +108,9 @@ static int on_begin(struct hone_capture *capture, const struct hone_load_begin *
 	if (!load)
 		return -ENOMEM;
 	load->begin = *begin;
-	if (begin->status == HONE_LOAD_COPIED) {
-		/* The hook refuses more than its limits, so neither overflows. */
-		load->insn_bytes = begin->attr.insn_cnt * (uint32_t)sizeof(struct bpf_insn);
-		load->func_info_bytes = begin->attr.func_info_cnt * begin->attr.func_info_rec_size;
-		load->insns = calloc(1, load->insn_bytes + 1);
-		load->func_info = calloc(1, load->func_info_bytes + 1);
-		if (!load->insns || !load->func_info) {
-			load_free(load);
-			return -ENOMEM;
-		}
+	if (begin->status == HONE_LOAD_COPIED && make_room(load)) {
+		load_free(load);
+		return -ENOMEM;
 	}
 	load->next = capture->arriving;
 	capture->arriving = load;
@@ -113,12 +124,14 @@ static void on_part(struct hone_capture *capture, const struct hone_load_part *p
 	uint8_t *bytes;
 	uint32_t size;
 
+	if (part->what >= HONE_LOAD_OF_N)
+		return;
 	while (*at && (*at)->begin.load != part->load)
 		at = &(*at)->next;
 	if (!*at)
 		return; /* no memory for its beginning: told there */
-	bytes = part->what == HONE_LOAD_OF_INSNS ? (*at)->insns : (*at)->func_info;
-	size = part->what == HONE_LOAD_OF_INSNS ? (*at)->insn_bytes : (*at)->func_info_bytes;
+	bytes = (*at)->of[part->what].bytes;
+	size = (*at)->of[part->what].size;
 	if (bytes && part->offset <= size && part->size <= size - part->offset)
 		memcpy(bytes + part->offset, part->data, part->size);
 	(*at)->n_arrived++;
@@ -183,10 +196,13 @@ static void take_code(struct load *load, struct hone_unit *unit)
 	const struct hone_load_attr *attr = &load->begin.attr;
 
 	unit->n_insns = attr->insn_cnt;
-	unit->insns = (struct bpf_insn *)(void *)TAKE_PTR(load->insns);
+	unit->insns = (struct bpf_insn *)(void *)TAKE_PTR(load->of[HONE_LOAD_OF_INSNS].bytes);
 	unit->func_info_rec_size = attr->func_info_rec_size;
 	unit->n_func_info = attr->func_info_cnt;
-	unit->func_info = TAKE_PTR(load->func_info);
+	unit->func_info = TAKE_PTR(load->of[HONE_LOAD_OF_FUNC_INFO].bytes);
+	unit->line_info_rec_size = attr->line_info_rec_size;
+	unit->n_line_info = attr->line_info_cnt;
+	unit->line_info = TAKE_PTR(load->of[HONE_LOAD_OF_LINE_INFO].bytes);
 }
 
 static void take_attributes(const struct hone_load_begin *begin, struct hone_unit *unit)

@@ -241,10 +241,10 @@ void hone_unit_drop_code(struct hone_unit *unit)
 {
 	free(unit->insns);
 	free(unit->func_info);
+	free(unit->line_info);
 	unit->insns = NULL;
-	unit->func_info = NULL;
-	unit->n_insns = 0;
-	unit->n_func_info = 0;
+	unit->func_info = unit->line_info = NULL;
+	unit->n_insns = unit->n_func_info = unit->n_line_info = 0;
 }
 
 int hone_captured_verify(struct hone_captured *captured)

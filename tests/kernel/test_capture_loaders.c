@@ -103,6 +103,7 @@ static void expect_filter(const struct hone_unit *unit)
 		assert_int_equal(unit->maps[i].index, i);
 	assert_int_not_equal(unit->btf_id, 0);
 	assert_true(unit->n_func_info > 0);
+	assert_true(unit->n_line_info > 0);
 }
 
 static void libbpf_pinned_by_bpftool(void **state)

@@ -38,7 +38,10 @@ static struct hone_request a_request(struct hone_map *maps, uint32_t n_maps)
 			 .n_maps = n_maps,
 			 .func_info_rec_size = 8,
 			 .n_func_info = 1,
-			 .func_info = (uint8_t *)"\0\1\2\3\4\5\6\7"},
+			 .func_info = (uint8_t *)"\0\1\2\3\4\5\6\7",
+			 .line_info_rec_size = 4,
+			 .n_line_info = 2,
+			 .line_info = (uint8_t *)"\10\1\2\3\4\5\6\7"},
 		.policy = {.level = 2,
 			   .max_table_bytes = 1 << 20,
 			   .max_entries = 4096,
@@ -111,6 +114,8 @@ static void a_request_comes_back_as_it_was(void **state)
 	assert_memory_equal(back.unit.insns, insns, sizeof(insns));
 	assert_memory_equal(back.unit.func_info, request.unit.func_info, 8);
 	assert_int_equal(back.unit.n_func_info, 1);
+	assert_memory_equal(back.unit.line_info, request.unit.line_info, 8);
+	assert_int_equal(back.unit.n_line_info, 2);
 	assert_int_equal(back.unit.prog_id, 4000000000);
 	same_map(&back.unit.maps[0], &maps[0]);
 	same_map(&back.unit.maps[1], &maps[1]);
@@ -143,6 +148,7 @@ static void a_unit_comes_back_alone(void **state)
 static struct hone_result a_result(void)
 {
 	static struct hone_reloc relocs[] = {{0, HONE_RELOC_TABLE, 0, 8}};
+	static struct hone_line lines[] = {{0, 7}, {3, 2}};
 	static struct hone_assumption assumptions[] = {
 		{HONE_ASSUME_VALUE_BITS, 3, 5, HONE_CODE_LEVEL, HONE_GUARDED, 16, UINT64_MAX},
 		{.kind = HONE_ASSUME_KEYS, .effect = HONE_DATA_LEVEL},
@@ -161,7 +167,16 @@ static struct hone_result a_result(void)
 	return (struct hone_result){
 		.refused = HONE_REWRITTEN,
 		.detail = "",
-		.image = {4, insns, 1, relocs, sizeof(table), table, 2, assumptions},
+		.image = {.n_insns = 4,
+			  .insns = insns,
+			  .n_relocs = 1,
+			  .relocs = relocs,
+			  .n_lines = 2,
+			  .lines = lines,
+			  .table_bytes = sizeof(table),
+			  .table = table,
+			  .n_assumptions = 2,
+			  .assumptions = assumptions},
 		.n_effects = 2,
 		.effects = effects,
 		.n_sites = 2,
@@ -187,6 +202,7 @@ static void a_result_comes_back_as_it_was(void **state)
 		fail_msg("%s", error);
 	assert_memory_equal(back.image.insns, insns, sizeof(insns));
 	assert_int_equal(back.image.relocs[0].offset, 8);
+	assert_memory_equal(back.image.lines, result.image.lines, 2 * sizeof(*back.image.lines));
 	assert_memory_equal(back.image.table, result.image.table, 16);
 	assert_memory_equal(back.image.assumptions, result.image.assumptions,
 			    2 * sizeof(*back.image.assumptions));
@@ -236,6 +252,20 @@ static void a_relocation_of_no_instruction_is_refused(void **state)
 	assert_string_equal(error, "image.relocs[0]: no instruction of the image");
 	free(text);
 	result.image.relocs[0].insn = 0;
+}
+
+static void a_line_of_no_instruction_is_refused(void **state)
+{
+	struct hone_result result = a_result(), back;
+	char error[HONE_DETAIL_LEN], *text;
+
+	(void)state;
+	result.image.lines[1].insn = 4;
+	assert_int_equal(hone_result_encode(&result, &text), 0);
+	assert_int_equal(hone_result_decode(text, strlen(text), &back, error), -EINVAL);
+	assert_string_equal(error, "image.lines: no instruction of the image");
+	free(text);
+	result.image.lines[1].insn = 3;
 }
 
 static void names_that_are_not_text_are_refused(void **state)
@@ -403,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_result_comes_back_as_it_was),
 		cmocka_unit_test(a_refusal_survives_any_detail),
 		cmocka_unit_test(a_relocation_of_no_instruction_is_refused),
+		cmocka_unit_test(a_line_of_no_instruction_is_refused),
 		cmocka_unit_test(names_that_are_not_text_are_refused),
 		cmocka_unit_test(a_facts_file_is_read),
 		cmocka_unit_test(watched_can_be_denied),
