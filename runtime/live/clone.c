@@ -4,10 +4,11 @@
  * When:    before each check and each measurement; copy() when clones are to be used again.
  * Does:    same type, sizes, flags, BTF and contents; inner maps are cloned once each, and an
  *          inner map that is also a map of the unit stays the same map in the copy.
- * Not:     rings and perf buffers get no content, PROG_ARRAYs neither (deploy/targets.c). Hash
- * seeds are zero in the clones, so that two clones are walked in the same order. Recency in LRU
- * maps is that of the copying. Refuses: what cannot be read or written by bpf(2) (queues, sockets,
- * filters), an outer map without an inner one to take as the template. */
+ * Not:     rings, queues, filters and maps of sockets get no content, PROG_ARRAYs neither
+ * (deploy/targets.c): none of them is ever folded, so what a check misses by that is coverage.
+ * Hash seeds are zero in the clones, so that two clones are walked in the same order. Recency in
+ * LRU maps is that of the copying. Refuses: types that it does not know, an outer map without an
+ * inner one to take as the template. */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
@@ -36,8 +37,21 @@ static const enum hone_map_kind kinds[HONE_MAP_TYPE_N] = {
 	[BPF_MAP_TYPE_ARRAY_OF_MAPS] = HONE_MAP_OUTER,
 	[BPF_MAP_TYPE_HASH_OF_MAPS] = HONE_MAP_OUTER,
 	[BPF_MAP_TYPE_PROG_ARRAY] = HONE_MAP_PROGRAMS,
+	[BPF_MAP_TYPE_QUEUE] = HONE_MAP_QUEUE,
+	[BPF_MAP_TYPE_STACK] = HONE_MAP_QUEUE,
 	[BPF_MAP_TYPE_RINGBUF] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_USER_RINGBUF] = HONE_MAP_FRESH,
 	[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_BLOOM_FILTER] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_STACK_TRACE] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_XSKMAP] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_SOCKMAP] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_SOCKHASH] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_REUSEPORT_SOCKARRAY] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_CGROUP_ARRAY] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_SK_STORAGE] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_TASK_STORAGE] = HONE_MAP_FRESH,
+	[BPF_MAP_TYPE_INODE_STORAGE] = HONE_MAP_FRESH,
 };
 
 enum hone_map_kind hone_map_kind(uint32_t type)
@@ -214,8 +228,8 @@ static int clone_simple(int from_fd, const struct hone_map *map)
 	_cleanup_close_ int fd = create_like(from_fd, 0);
 	int err;
 
-	if (fd < 0 || hone_map_kind(map->type) == HONE_MAP_FRESH)
-		return TAKE_FD(fd);
+	if (fd < 0)
+		return fd;
 	err = fill(from_fd, fd, map);
 	return err ? err : TAKE_FD(fd);
 }
@@ -281,10 +295,11 @@ static int clone_map(int from_fd, const struct hone_map *map, struct twins *twin
 	switch (hone_map_kind(map->type)) {
 	case HONE_MAP_PLAIN:
 	case HONE_MAP_TARGETS:
-	case HONE_MAP_FRESH:
 		return clone_simple(from_fd, map);
 	case HONE_MAP_OUTER:
 		return clone_outer(from_fd, map, twins, detail);
+	case HONE_MAP_QUEUE:
+	case HONE_MAP_FRESH:
 	case HONE_MAP_PROGRAMS:
 		return create_like(from_fd, 0);
 	case HONE_MAP_NOT_CLONED:

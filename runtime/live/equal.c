@@ -2,8 +2,8 @@
 /* equal: where two copies of a map differ; to compare them, or to make one like the other.
  *
  * When:  after each batch of a check (compare), before clones are used again (copy).
- * Not:   events in rings. Programs cannot change what outer maps and PROG_ARRAYs hold: of an
- *        outer map the inner ones are compared, pair by pair. */
+ * Not:   events in rings, what sockets hold, filters. Programs cannot change what outer maps and
+ * PROG_ARRAYs hold: of an outer map the inner ones are compared, pair by pair. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -123,6 +123,32 @@ static int walk_inner(struct walk *walk, int a_fd, int b_fd)
 	return err;
 }
 
+/* Empties both. One value more than the other: a key of no bytes that is absent there. */
+static int walk_queue(struct walk *walk, int a_fd, int b_fd)
+{
+	_cleanup_free_ uint8_t *values = calloc(2, walk->map->value_size);
+	uint8_t *b = values + walk->map->value_size;
+
+	if (!values)
+		return -ENOMEM;
+	walk->value_bytes = walk->map->value_size;
+	for (;;) {
+		bool has_a = !bpf_map_lookup_and_delete_elem(a_fd, NULL, values);
+		int err = has_a ? 0 : -errno;
+		bool has_b = !bpf_map_lookup_and_delete_elem(b_fd, NULL, b);
+
+		if (!has_a && err != -ENOENT)
+			return err;
+		if (!has_b && errno != ENOENT)
+			return -errno;
+		if (!has_a && !has_b)
+			return 0;
+		if (has_a != has_b || memcmp(values, b, walk->value_bytes) != 0)
+			return walk->fn(walk, &(struct difference){.a = has_a ? values : NULL,
+								   .b = has_b ? b : NULL});
+	}
+}
+
 static int walk_any(struct walk *walk, int a_fd, int b_fd)
 {
 	switch (hone_map_kind(walk->map->type)) {
@@ -131,6 +157,8 @@ static int walk_any(struct walk *walk, int a_fd, int b_fd)
 		return walk_map(walk, a_fd, b_fd);
 	case HONE_MAP_OUTER:
 		return walk_inner(walk, a_fd, b_fd);
+	case HONE_MAP_QUEUE:
+		return walk_queue(walk, a_fd, b_fd);
 	case HONE_MAP_PROGRAMS:
 	case HONE_MAP_FRESH:
 	case HONE_MAP_NOT_CLONED:

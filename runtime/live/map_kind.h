@@ -11,7 +11,8 @@ enum hone_map_kind {
 	HONE_MAP_TARGETS,    /* values name an interface or a CPU, and a program */
 	HONE_MAP_OUTER,	     /* values are maps */
 	HONE_MAP_PROGRAMS,   /* values are programs */
-	HONE_MAP_FRESH,	     /* a stream of events: a new one is empty */
+	HONE_MAP_QUEUE,	     /* a copy is empty; two copies are compared by emptying them */
+	HONE_MAP_FRESH,	     /* a copy is empty: events, sockets, or what cannot be listed */
 };
 
 enum hone_map_kind hone_map_kind(uint32_t type);

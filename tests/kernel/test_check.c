@@ -220,7 +220,7 @@ static void cannot_judge_a_random_program(void **state)
 static void refuses_maps_that_cannot_be_copied(void **state)
 {
 	struct hone_check_result result;
-	int fd = bpf_map_create(BPF_MAP_TYPE_QUEUE, "jobs", 0, 4, 4, NULL);
+	int fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_STORAGE, "jobs", 16, 4, 0, NULL);
 
 	(void)state;
 	assert_true(fd >= 0);

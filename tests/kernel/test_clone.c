@@ -22,7 +22,7 @@ enum { PORTS = 65536, CPUS_MAX = 1024, LO = 1 };
 /* A unit of which only the maps matter. */
 struct unit_of_maps {
 	struct hone_unit unit;
-	struct hone_map map[4];
+	struct hone_map map[8];
 	struct hone_maps fds, copy;
 };
 
@@ -243,6 +243,39 @@ static void rings_are_new_and_empty(void **state)
 	drop(&u);
 }
 
+/* Their contents stay behind; what programs put into copies of queues is compared. */
+static void copies_of_what_cannot_be_read_are_empty(void **state)
+{
+	struct unit_of_maps u = {0};
+	uint32_t one = 1, two = 2, zero = 0;
+
+	(void)state;
+	add_map(&u, create(BPF_MAP_TYPE_QUEUE, 0, 4, 4, 0));
+	add_map(&u, create(BPF_MAP_TYPE_STACK, 0, 4, 4, 0));
+	add_map(&u, create(BPF_MAP_TYPE_BLOOM_FILTER, 0, 4, 4, 0));
+	add_map(&u, create(BPF_MAP_TYPE_XSKMAP, 4, 4, 4, 0));
+	add_map(&u, create(BPF_MAP_TYPE_SOCKMAP, 4, 4, 4, 0));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(bpf_map_update_elem(u.fds.fd[i], NULL, &one, BPF_ANY), 0);
+	assert_int_equal(hone_maps_clone(&u.unit, &u.fds, &u.copy, detail), 0);
+	assert_int_equal(bpf_map_lookup_elem(u.copy.fd[0], NULL, &zero), -ENOENT);
+	assert_int_equal(bpf_map_lookup_elem(u.copy.fd[1], NULL, &zero), -ENOENT);
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(bpf_map_update_elem(u.copy.fd[i], NULL, &two, BPF_ANY), 0);
+		assert_int_equal(hone_map_equal(&u.unit.maps[i], u.fds.fd[i], u.copy.fd[i], detail),
+				 0);
+		assert_non_null(strstr(detail, "01000000, 02000000"));
+		assert_int_equal(bpf_map_update_elem(u.copy.fd[i], NULL, &two, BPF_ANY), 0);
+		assert_int_equal(hone_map_equal(&u.unit.maps[i], u.fds.fd[i], u.copy.fd[i], detail),
+				 0);
+		assert_non_null(strstr(detail, "absent, 02000000"));
+		assert_int_equal(hone_map_equal(&u.unit.maps[i], u.fds.fd[i], u.copy.fd[i], detail),
+				 1);
+	}
+	drop(&u);
+}
+
 static void refuses(int fd, const char *why)
 {
 	struct unit_of_maps u = {0};
@@ -278,7 +311,7 @@ static void refuses_what_cannot_be_copied(void **state)
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = (__u32)inner);
 
 	(void)state;
-	refuses(create(BPF_MAP_TYPE_QUEUE, 0, 4, 4, 0), "type 22 cannot be copied");
+	refuses(create(BPF_MAP_TYPE_CGROUP_STORAGE, 16, 4, 0, 0), "type 19 cannot be copied");
 	refuses(bpf_map_create(BPF_MAP_TYPE_HASH_OF_MAPS, "outer", 4, 4, 4, &opts), "template");
 	close(inner);
 }
@@ -294,6 +327,7 @@ int main(void)
 		cmocka_unit_test(frozen_maps_are_frozen_in_the_copy),
 		cmocka_unit_test(rings_are_new_and_empty),
 		cmocka_unit_test(arrays_of_programs_are_empty_in_the_copy),
+		cmocka_unit_test(copies_of_what_cannot_be_read_are_empty),
 		cmocka_unit_test(refuses_what_cannot_be_copied),
 	};
 

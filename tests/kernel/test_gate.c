@@ -232,7 +232,7 @@ static void refuses_maps_that_cannot_be_copied(void **state)
 	struct hone_gate_result result;
 	struct object_unit queued = {.unit.prog_type = BPF_PROG_TYPE_XDP};
 	const struct bpf_insn pass[] = {PASS()};
-	int fd = bpf_map_create(BPF_MAP_TYPE_QUEUE, "queue", 0, 8, 1, NULL);
+	int fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_STORAGE, "queue", 16, 8, 0, NULL);
 
 	(void)state;
 	assert_true(fd >= 0);
