@@ -59,10 +59,11 @@ enum hone_map_kind hone_map_kind(uint32_t type)
 	return type < HONE_MAP_TYPE_N ? kinds[type] : HONE_MAP_NOT_CLONED;
 }
 
-static bool is_hash(uint32_t type)
+static bool has_seed(uint32_t type)
 {
 	return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_PERCPU_HASH ||
-	       type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+	       type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
+	       type == BPF_MAP_TYPE_BLOOM_FILTER;
 }
 
 /* Maps that outer maps hold: kernel id of the original, fd of the clone. */
@@ -111,7 +112,7 @@ static __u32 clone_flags(const struct bpf_map_info *info)
 	/* kernel/bpf/devmap.c sets this one itself and does not accept it */
 	if (info->type == BPF_MAP_TYPE_DEVMAP || info->type == BPF_MAP_TYPE_DEVMAP_HASH)
 		flags &= ~(__u32)BPF_F_RDONLY_PROG;
-	return is_hash(info->type) ? flags | BPF_F_ZERO_SEED : flags;
+	return has_seed(info->type) ? flags | BPF_F_ZERO_SEED : flags;
 }
 
 /* An empty map like the one that fd is. inner_fd: template of an outer map, else 0. */
