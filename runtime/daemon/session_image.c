@@ -17,6 +17,7 @@
 
 enum {
 	CHECK_BATCH = 1000,
+	CHECK_VARYING_MAX = 64, /* packets or batches not wholly compared */
 	CHECK_WALL_MS = 60000,
 	CHECK_CPU_SECONDS = 60,
 };
@@ -141,6 +142,7 @@ static void run_check(void *arg, void *result)
 					       .batch = CHECK_BATCH,
 					       .seed = 1 + session->generation,
 					       .chain = &chain,
+					       .max_varying = CHECK_VARYING_MAX,
 				       },
 				       out);
 	if (err) {
@@ -161,6 +163,10 @@ static void check_done(void *arg, const void *result, const char *how)
 	note_death(session, result, how);
 	if (result)
 		session->checked = *(const struct hone_check_result *)result;
+	if (result && session->checked.n_varying > 0)
+		hone_log_info(
+			"%s: check: %u packets or batches vary by themselves; not compared: %s",
+			session->unit.name, session->checked.n_varying, session->checked.excluded);
 	hone_session_event(session, HONE_EVENT_CHECKED);
 }
 

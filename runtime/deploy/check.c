@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* check: run an original and its image on the same packets, each on its own copy of all maps.
+/* check: run two programs on the same packets, each on its own copy of all maps.
  *
  * When:  before an image may meet packets, and by `hone diff`.
- * Does:  two runs per packet: original on A, image on B. When they differ, the same packets
- *        again, with a second original in the image's place (the control): an original that
- *        does not agree with itself cannot be judged by.
- * Not:   deciding what happens then.
- * Verdict and bytes are compared per packet, maps after each batch. */
-#include "runtime/deploy/check.h"
+ * Does:  outcomes are compared per packet, maps and rings after each batch. What differs is
+ *        judged (judge.c): against a control, since an original that does not agree with itself
+ *        cannot be judged by.
+ * Not:   deciding what happens then. */
+#include "runtime/deploy/check_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,64 +16,29 @@
 #include "runtime/bpf/abi.h"
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
-#include "runtime/deploy/compare.h"
-#include "runtime/deploy/packets.h"
-#include "runtime/deploy/side.h"
-#include "runtime/deploy/spy.h"
 #include "runtime/deploy/targets.h"
 
 enum {
-	BROKEN_SHARE = 16,     /* one packet in so many is run with the guard broken */
-	CONTROL_PACKETS = 512, /* more in the control, to catch what differs only sometimes */
+	BROKEN_SHARE = 16, /* one packet in so many is run with the guard broken */
 	DEFAULT_BATCH = 1000,
+	LOG_BYTES_MAX = 8 << 20,
 };
 
-struct check {
-	const struct hone_unit *unit;
-	const struct hone_maps *maps;	/* its own */
-	const struct hone_image *image; /* NULL: a control, B runs the original too */
-	const struct hone_check_opts *opts;
-	uint32_t n_packets;
-	struct hone_maps start; /* what every side's maps began with */
-	struct hone_side a, b;
-	struct hone_side cover; /* the original, marking blocks; unit NULL: nobody asks */
-	uint8_t *reached;	/* with cover: per block; a mapping of its table */
-	struct hone_compare *compare_ab;
-	struct hone_packets *packets;
-	struct hone_packet packet;
-	struct hone_check_result result;
-};
-
-static void refuse(struct check *check, enum hone_reason reason)
+static void refuse(struct hone_check *check, enum hone_reason reason)
 {
 	check->result.refused = reason;
 }
 
 /* ---- the run ---- */
 
-static void describe_packet(struct check *check)
-{
-	const struct hone_outcome *a = &check->a.outcome, *b = &check->b.outcome;
-	char *detail = check->result.detail;
-	int at = snprintf(detail, HONE_DETAIL_LEN,
-			  "packet of %u bytes: %u (%u bytes), image %u (%u): ", check->packet.size,
-			  a->verdict, a->size, b->verdict, b->size);
-
-	if (memcmp(&a->redirect, &b->redirect, sizeof(a->redirect)))
-		at = snprintf(
-			detail, HONE_DETAIL_LEN,
-			"packet of %u bytes: redirect to %llu of map %lld, image to %llu of %lld: ",
-			check->packet.size, (unsigned long long)a->redirect.target,
-			(long long)a->redirect.map, (unsigned long long)b->redirect.target,
-			(long long)b->redirect.map);
-	for (uint32_t i = 0; i < check->packet.size && at + 3 < HONE_DETAIL_LEN; i++)
-		at += snprintf(detail + at, 3, "%02x", check->packet.bytes[i]);
-}
-
-static void count_verdict(struct check *check)
+static void count_verdict(struct hone_check *check)
 {
 	uint32_t verdict = check->a.outcome.verdict, i = 0;
 
+	if (check->a.outcome.err) {
+		check->result.n_refused++;
+		return;
+	}
 	while (i + 1 < HONE_CHECK_VERDICTS && check->result.verdicts[i].n_packets > 0 &&
 	       check->result.verdicts[i].verdict != verdict)
 		i++;
@@ -84,7 +48,7 @@ static void count_verdict(struct check *check)
 }
 
 /* Packets that reach a new block are worth varying. */
-static int run_cover(struct check *check)
+static int run_cover(struct hone_check *check)
 {
 	uint32_t n_reached = 0;
 	int err;
@@ -100,62 +64,113 @@ static int run_cover(struct check *check)
 	return hone_packets_keep(check->packets, &check->packet);
 }
 
-static int run_one(struct check *check)
+int hone_check_run_b(struct hone_check *check, const struct hone_packet *packet)
 {
-	int err;
+	int64_t *map = &check->b.outcome.redirect.map;
+	int err = hone_side_run(&check->b, packet);
 
-	hone_packets_next(check->packets, &check->packet);
-	err = hone_side_run(&check->a, &check->packet);
+	if (err || check->is_image || !check->b.note || *map < 0)
+		return err;
+	for (uint32_t i = 0; i < check->unit->n_maps; i++)
+		if (check->map_of_b[i] == *map) {
+			*map = i;
+			return 0;
+		}
+	*map += HONE_MAPS_MAX; /* none of A's */
+	return 0;
+}
+
+/* The next packet is in check->packet. */
+static int run_one(struct hone_check *check)
+{
+	int err = hone_packet_log_add(&check->log, &check->packet);
+
 	if (!err)
-		err = hone_side_run(&check->b, &check->packet);
+		err = hone_side_run(&check->a, &check->packet);
+	if (!err)
+		err = hone_check_run_b(check, &check->packet);
 	if (!err)
 		err = run_cover(check);
 	if (err)
 		return err;
-	if (check->a.outcome.err)
-		check->result.n_refused++;
-	else
-		count_verdict(check);
+	count_verdict(check);
 	if (hone_outcome_is_same(&check->a.outcome, &check->b.outcome))
 		return 0;
-	describe_packet(check);
-	refuse(check, HONE_CHECK_MISMATCH);
-	return 0;
+	return hone_judge_packet(check);
 }
 
-static int compare_maps(struct check *check, bool all_cpus)
+static bool are_events_same(const struct hone_check *check)
 {
-	int equal;
+	for (uint32_t i = 0; i < check->unit->n_maps; i++)
+		if (check->map_of_b[i] >= 0 &&
+		    !hone_events_are_same(check->a.events, i, check->b.events,
+					  (uint32_t)check->map_of_b[i]))
+			return false;
+	return true;
+}
 
+static int forget_events(struct hone_check *check)
+{
+	int err = hone_events_forget(check->a.events);
+
+	if (!err)
+		err = hone_events_forget(check->b.events);
+	return err ? err : hone_events_forget(check->cover.events);
+}
+
+static int end_batch(struct hone_check *check, bool all_cpus)
+{
+	char *detail = check->result.detail;
+	int equal, err = hone_events_drain(check->a.events);
+
+	if (!err)
+		err = hone_events_drain(check->b.events);
+	if (err)
+		return err;
 	if (all_cpus)
-		equal = hone_maps_equal(check->unit, &check->a.maps, &check->b.maps,
-					check->result.detail);
+		equal = hone_maps_equal(check->unit, &check->a.maps, &check->seen_b, detail);
 	else
-		equal = hone_compare_equal(check->compare_ab, check->result.detail);
+		equal = hone_compare_equal(check->compare_ab, detail);
 	if (equal < 0)
 		return equal;
-	if (!equal)
-		refuse(check, HONE_CHECK_MISMATCH);
-	return 0;
+	if (!equal || !are_events_same(check))
+		err = hone_judge_maps(check);
+	if (err || check->result.refused)
+		return err;
+	if (check->log.n_bytes > LOG_BYTES_MAX)
+		return hone_judge_begin(check);
+	return forget_events(check);
 }
 
-static int run_batches(struct check *check, uint32_t n_packets)
+static void next_packet(struct hone_check *check, uint32_t i)
+{
+	const struct hone_packet_log *given = check->opts->packets;
+
+	if (given && i < given->n)
+		hone_packet_log_get(given, i, &check->packet);
+	else
+		hone_packets_next(check->packets, &check->packet);
+}
+
+/* Packets number from..to. */
+static int run_batches(struct hone_check *check, uint32_t from, uint32_t to)
 {
 	uint32_t batch = check->opts->batch ? check->opts->batch : DEFAULT_BATCH;
 	int err = 0;
 
-	for (uint32_t i = 0; !err && !check->result.refused && i < n_packets; i++) {
+	for (uint32_t i = from; !err && !check->result.refused && i < to; i++) {
+		next_packet(check, i);
 		err = run_one(check);
 		if (!err && !check->result.refused && (i + 1) % batch == 0)
-			err = compare_maps(check, false);
+			err = end_batch(check, false);
 	}
 	if (!err && !check->result.refused)
-		err = compare_maps(check, true);
+		err = end_batch(check, true);
 	return err;
 }
 
 /* How many packets has the image passed on to the original since `before`? */
-static int expect_fallbacks(struct check *check, uint64_t expected)
+static int expect_fallbacks(struct hone_check *check, uint64_t expected)
 {
 	uint64_t n;
 	int err = hone_sandbox_count(&check->b.sandbox, HONE_COUNT_FALLBACK, &n);
@@ -169,14 +184,15 @@ static int expect_fallbacks(struct check *check, uint64_t expected)
 	return 0;
 }
 
-static int run_all(struct check *check)
+static int run_all(struct hone_check *check)
 {
-	bool is_guarded = check->image;
-	uint32_t n_broken = is_guarded ? check->n_packets / BROKEN_SHARE : 0;
+	uint32_t n_given = check->opts->packets ? check->opts->packets->n : 0;
+	uint32_t n_packets = n_given + check->opts->n_packets;
+	uint32_t n_broken = check->is_image ? check->opts->n_packets / BROKEN_SHARE : 0;
 	uint64_t n_runs;
-	int err = run_batches(check, check->n_packets - n_broken);
+	int err = run_batches(check, 0, n_packets - n_broken);
 
-	if (err || check->result.refused || !is_guarded)
+	if (err || check->result.refused || !check->is_image)
 		return err;
 	err = expect_fallbacks(check, 0);
 	if (err || check->result.refused)
@@ -184,40 +200,53 @@ static int run_all(struct check *check)
 	err = hone_sandbox_break_guard(&check->b.sandbox);
 	n_runs = check->b.n_runs;
 	if (!err)
-		err = run_batches(check, n_broken);
+		err = run_batches(check, n_packets - n_broken, n_packets);
 	return err ? err : expect_fallbacks(check, check->b.n_runs - n_runs);
 }
 
 /* ---- set-up ---- */
 
-static int open_side(const struct check *check, const struct hone_image *image,
-		     struct hone_side *side, char *detail)
+int hone_check_open_side(const struct hone_check *check, const struct hone_image *image,
+			 struct hone_side *side, char *detail)
 {
-	const struct hone_chain *chain = check->opts->chain;
+	return hone_side_open(side,
+			      &(struct hone_side_from){
+				      .unit = check->unit,
+				      .image = image,
+				      .maps = &check->start,
+				      .chain = check->opts->chain,
+				      .chain_maps = check->maps,
+				      .spies = check->spies,
+			      },
+			      detail);
+}
 
-	return hone_side_open(
-		side,
-		&(struct hone_side_from){
-			.unit = check->unit,
-			.image = image,
-			.maps = &check->start,
-			.chain = chain,
-			.chain_maps = check->maps,
-			.spies = hone_spy_is_needed(check->unit) || hone_targets_redirect(chain),
-		},
-		detail);
+static int open_b(struct hone_check *check)
+{
+	const struct hone_check_other *other = &check->other;
+
+	if (!other->maps)
+		return hone_check_open_side(check, other->image, &check->b, check->result.detail);
+	return hone_side_open(&check->b,
+			      &(struct hone_side_from){
+				      .unit = other->unit,
+				      .maps = &check->start_b,
+				      .chain_maps = other->maps,
+				      .spies = check->spies,
+			      },
+			      check->result.detail);
 }
 
 /* The table of a side that marks blocks is theirs. */
-static int open_cover(struct check *check)
+static int open_cover(struct hone_check *check)
 {
 	const struct hone_result *cover = check->opts->cover;
 	void *table;
 	int err;
 
-	if (!cover || !check->image)
+	if (!cover)
 		return 0;
-	err = open_side(check, &cover->image, &check->cover, check->result.detail);
+	err = hone_check_open_side(check, &cover->image, &check->cover, check->result.detail);
 	if (err)
 		return hone_log_err(err, "%s: blocks cannot be counted: %s", check->unit->name,
 				    check->result.detail);
@@ -235,26 +264,87 @@ static int open_cover(struct check *check)
 	return 0;
 }
 
-/* Every side's maps are copies of `start`, so that they are equal whatever happens to the
- * unit's. */
-static int open_sides(struct check *check)
+static bool is_written_by_loaders(const struct hone_map *map)
+{
+	return !map->is_frozen && !strchr(map->name, '.');
+}
+
+/* B's maps begin with what A's hold, but for the globals, which the program itself came with. */
+static int start_b_like_a(struct hone_check *check)
+{
+	const struct hone_unit *unit = check->unit;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < unit->n_maps; i++)
+		if (check->map_of_b[i] >= 0 && is_written_by_loaders(&unit->maps[i]))
+			err = hone_map_copy(&unit->maps[i], check->start.fd[i],
+					    check->start_b.fd[check->map_of_b[i]]);
+	return err;
+}
+
+static int clone_start(struct hone_check *check)
 {
 	char *detail = check->result.detail;
 	int err = hone_maps_clone(check->unit, check->maps, &check->start, detail);
 
+	if (err || !check->other.maps)
+		return err;
+	err = hone_maps_clone(check->other.unit, check->other.maps, &check->start_b, detail);
+	return err ? err : start_b_like_a(check);
+}
+
+static void see_maps_of_b(struct hone_check *check)
+{
+	check->seen_b.n = check->unit->n_maps;
+	for (uint32_t i = 0; i < check->unit->n_maps; i++) {
+		int map = check->map_of_b[i];
+
+		check->seen_b.fd[i] = map < 0 ? -1 : check->b.maps.fd[map];
+	}
+}
+
+/* Every side's maps are copies of `start`, so that they are equal whatever happens to the
+ * unit's. */
+static int open_sides(struct hone_check *check)
+{
+	int err = clone_start(check);
+
+	check->spies = hone_spy_is_needed(check->unit) || hone_spy_is_needed(check->other.unit) ||
+		       hone_targets_redirect(check->opts->chain);
 	if (!err)
-		err = open_side(check, NULL, &check->a, detail);
+		err = hone_check_open_side(check, NULL, &check->a, check->result.detail);
 	if (!err)
-		err = open_side(check, check->image, &check->b, detail);
+		err = open_b(check);
 	if (!err && check->b.fd < 0)
 		refuse(check, HONE_CHECK_VERIFIER);
 	if (err || check->result.refused)
 		return err;
-	err = hone_compare_new(check->unit, &check->a.maps, &check->b.maps, &check->compare_ab);
+	see_maps_of_b(check);
+	err = hone_compare_new(check->unit, &check->a.maps, &check->seen_b, &check->compare_ab);
 	return err ? err : open_cover(check);
 }
 
-static int check_on_one_cpu(struct check *check)
+static int make_sets(struct hone_check *check)
+{
+	struct hone_differences *const sets[] = {&check->observed, &check->found, &check->trial,
+						 &check->varies, &check->excluded};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(sets) / sizeof(sets[0]); i++)
+		err = hone_differences_new(check->unit, sets[i]);
+	return err;
+}
+
+static int make_packets(struct hone_check *check)
+{
+	int err = hone_packets_new(check->unit, &check->start, check->opts->seed, &check->packets);
+
+	if (!err && check->other.unit != check->unit)
+		err = hone_packets_learn(check->packets, check->other.unit);
+	return err;
+}
+
+static int check_on_one_cpu(struct hone_check *check)
 {
 	int err = open_sides(check);
 
@@ -267,20 +357,24 @@ static int check_on_one_cpu(struct check *check)
 				    check->result.detail);
 	if (check->result.refused)
 		return 0;
-	err = hone_packets_new(check->unit, &check->start, check->opts->seed, &check->packets);
+	err = make_sets(check);
+	if (!err)
+		err = make_packets(check);
 	return err ? err : run_all(check);
 }
 
-static void hand_over(const struct check *check, struct hone_check_result *out)
+static void hand_over(struct hone_check *check, struct hone_check_result *out)
 {
 	for (uint32_t i = 0; check->opts->reached && i < check->result.n_blocks; i++)
 		check->opts->reached[i] |= check->reached[i] != 0;
+	if (check->excluded.words)
+		hone_differences_text(&check->excluded, check->result.excluded, HONE_DETAIL_LEN);
 	*out = check->result;
 	if (!out->refused)
 		out->detail[0] = '\0';
 }
 
-static void check_free(struct check *check)
+static void check_free(struct hone_check *check)
 {
 	if (check->reached)
 		munmap(check->reached - check->opts->cover->cover_offset,
@@ -289,31 +383,54 @@ static void check_free(struct check *check)
 	hone_compare_free(&check->compare_ab);
 	hone_side_close(&check->a);
 	hone_side_close(&check->b);
+	hone_side_close(&check->control);
 	hone_side_close(&check->cover);
 	hone_maps_close(&check->start);
+	hone_maps_close(&check->start_b);
+	hone_packet_log_free(&check->log);
+	hone_differences_free(&check->observed);
+	hone_differences_free(&check->found);
+	hone_differences_free(&check->trial);
+	hone_differences_free(&check->varies);
+	hone_differences_free(&check->excluded);
 	free(check);
 }
 
-/* Original against image, or against a second original (image NULL). */
-static int check_once(const struct hone_unit *unit, const struct hone_maps *maps,
-		      const struct hone_image *image, const struct hone_check_opts *opts,
-		      uint32_t n_packets, struct hone_check_result *out)
+static int run_check(const struct hone_unit *unit, const struct hone_maps *maps,
+		     const struct hone_check_other *other, const struct hone_check_opts *opts,
+		     struct hone_check_result *out)
 {
-	struct check *check = calloc(1, sizeof(*check));
+	struct hone_check *check;
 	cpu_set_t was;
 	int err;
 
+	if (!hone_outcome_is_possible(unit->prog_type)) {
+		*out = (struct hone_check_result){.refused = HONE_NO_TEST_RUN};
+		snprintf(out->detail, HONE_DETAIL_LEN, "program type %u", unit->prog_type);
+		return 0;
+	}
+	check = calloc(1, sizeof(*check));
 	if (!check)
 		return -ENOMEM;
-	check->unit = opts->chain ? &opts->chain->unit : unit;
-	check->maps = opts->chain ? &opts->chain->maps : maps;
-	check->image = image;
+	check->unit = unit;
+	check->maps = maps;
+	check->other = *other;
 	check->opts = opts;
-	check->n_packets = n_packets;
+	check->is_image = other->image;
+	for (uint32_t i = 0; i < unit->n_maps; i++)
+		check->map_of_b[i] =
+			other->maps ? hone_check_pair_map(&unit->maps[i], other->unit) : (int)i;
 	err = hone_cpu_pin(&was);
 	if (!err) {
 		err = check_on_one_cpu(check);
 		hone_cpu_unpin(&was);
+	}
+	if (!err && !check->result.refused && check->result.n_packets == 0 &&
+	    check->result.n_refused > 0) {
+		refuse(check, HONE_NO_TEST_RUN);
+		snprintf(check->result.detail, HONE_DETAIL_LEN,
+			 "the kernel runs no packet: program type %u, attach type %u",
+			 unit->prog_type, unit->expected_attach_type);
 	}
 	if (!err)
 		hand_over(check, out);
@@ -333,30 +450,39 @@ int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 		     const struct hone_image *image, const struct hone_check_opts *opts,
 		     struct hone_check_result *out)
 {
-	struct hone_check_result result, control;
-	int err = 0;
+	const struct hone_chain *chain = opts->chain;
+	const struct hone_check_other other = {.unit = chain ? &chain->unit : unit, .image = image};
 
-	if (!hone_outcome_is_possible(unit->prog_type)) {
-		*out = (struct hone_check_result){.refused = HONE_NO_TEST_RUN};
-		snprintf(out->detail, HONE_DETAIL_LEN, "program type %u", unit->prog_type);
-		return 0;
-	}
-	err = check_once(unit, maps, image, opts, opts->n_packets, &result);
-	if (!err && result.refused == HONE_CHECK_MISMATCH) {
-		err = check_once(unit, maps, NULL, opts, result.n_packets + CONTROL_PACKETS,
-				 &control);
-		if (!err && control.refused == HONE_CHECK_MISMATCH) {
-			result.refused = HONE_CHECK_NONDETERMINISTIC;
-			memcpy(result.detail, control.detail, sizeof(result.detail));
-		}
-	}
-	if (!err && !result.refused && result.n_packets == 0 && opts->n_packets > 0) {
-		result.refused = HONE_NO_TEST_RUN;
-		snprintf(result.detail, HONE_DETAIL_LEN,
-			 "the kernel runs no packet: program type %u, attach type %u",
-			 unit->prog_type, unit->expected_attach_type);
-	}
-	if (!err)
-		*out = result;
-	return err;
+	return run_check(other.unit, chain ? &chain->maps : maps, &other, opts, out);
+}
+
+/* Of a global's map the name in front of the dot is the object's. */
+static bool has_same_name(const struct hone_map *a, const struct hone_map *b)
+{
+	const char *dot_a = strchr(a->name, '.'), *dot_b = strchr(b->name, '.');
+
+	if (dot_a && dot_b)
+		return strcmp(dot_a, dot_b) == 0;
+	return strcmp(a->name, b->name) == 0;
+}
+
+int hone_check_pair_map(const struct hone_map *map, const struct hone_unit *b)
+{
+	for (uint32_t i = 0; !map->is_frozen && i < b->n_maps; i++)
+		if (has_same_name(map, &b->maps[i]) && !b->maps[i].is_frozen &&
+		    map->type == b->maps[i].type && map->key_size == b->maps[i].key_size &&
+		    map->value_size == b->maps[i].value_size &&
+		    map->max_entries == b->maps[i].max_entries)
+			return (int)i;
+	return -1;
+}
+
+int hone_check_units(const struct hone_unit *a, const struct hone_maps *a_maps,
+		     const struct hone_unit *b, const struct hone_maps *b_maps,
+		     const struct hone_check_opts *opts, struct hone_check_result *out)
+{
+	if (a->prog_type != b->prog_type)
+		return -EINVAL;
+	return run_check(a, a_maps, &(struct hone_check_other){.unit = b, .maps = b_maps}, opts,
+			 out);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check: differential run of an original against a candidate, on copies of all maps, those of
- * the programs behind its tail calls included, with a control run (original against original), once
- * they differ, that tells nondeterminism from miscompilation. */
+/* check: differential run of two programs, on copies of all maps, those of the programs behind
+ * tail calls included, with a control run (original against original), where they differ, that
+ * tells nondeterminism from miscompilation. */
 #ifndef HONE_CHECK_H
 #define HONE_CHECK_H
 
 #include "compiler/facts.h"
+#include "runtime/deploy/packet_log.h"
 #include "runtime/live/chain.h"
 
 enum { HONE_CHECK_VERDICTS = 16 };
@@ -20,6 +21,12 @@ struct hone_check_opts {
 	const struct hone_result *cover; /* what honec made of the unit by HONE_REQUEST_COVER: its
 					    blocks are counted, if the verifier takes it;
 					    NULL: no */
+	/* Packets or batches that cannot be compared, since the original differs from itself there;
+	 * beyond, the run is given up as CHECK_NONDETERMINISTIC. */
+	uint32_t max_varying;
+	bool allows_unexplained; /* go on after a difference that was not seen again, either */
+	const struct hone_packet_log *packets; /* run first, before n_packets that are made; NULL:
+						  none */
 	uint8_t *reached; /* with cover: one byte per block, set where it is entered; may be NULL */
 };
 
@@ -32,6 +39,9 @@ struct hone_check_result {
 		uint32_t verdict, n_packets;
 	} verdicts[HONE_CHECK_VERDICTS]; /* in order of first sight; the last: and all others */
 	uint32_t n_blocks, n_reached;	 /* with cover */
+	uint32_t n_varying;		/* packets or batches of which something was not compared */
+	uint32_t n_unexplained;		/* of these: the control did not show why */
+	char excluded[HONE_DETAIL_LEN]; /* what of the maps was not compared, since it varies */
 };
 
 /* Packets with this verdict of the original. */
@@ -50,11 +60,27 @@ uint32_t hone_check_count(const struct hone_check_result *result, uint32_t verdi
  *       valid, when the image may pass none on; the last ones with it broken, when it must pass
  *       on all.
  *
- * Where packets are redirected to is compared, too (spy.h). Not compared: events in rings. Opens
- * nothing that outlives it. The calling thread is kept on one CPU meanwhile. Returns 0 with *out,
- * or -errno if it could not be run (what could not be copied is a refusal, not an error). */
+ * Compared: verdict, bytes, context, where packets are redirected to (spy.h), maps, events in
+ * rings. What the original does otherwise when it is run again (a clock, a random number) is left
+ * out at the finest grain: bytes of one packet, bytes of a map's values. Opens nothing that
+ * outlives it. The calling thread is kept on one CPU meanwhile. Returns 0 with *out, or -errno if
+ * it could not be run (what could not be copied is a refusal, not an error). */
 int hone_check_image(const struct hone_unit *unit, const struct hone_maps *maps,
 		     const struct hone_image *image, const struct hone_check_opts *opts,
 		     struct hone_check_result *out);
+
+/* hone_check_units() - two units of one type, each on maps of its own.
+ *
+ * a_maps, b_maps: not changed; borrowed. Maps of one name and shape are taken for the same: those
+ *                 of B begin with what A's hold, and are compared. Others, and frozen ones, keep
+ *                 what is theirs, and are not.
+ *
+ * Returns 0, -EINVAL (different types), or -errno. */
+int hone_check_units(const struct hone_unit *a, const struct hone_maps *a_maps,
+		     const struct hone_unit *b, const struct hone_maps *b_maps,
+		     const struct hone_check_opts *opts, struct hone_check_result *out);
+
+/* hone_check_pair_map() - the map of `b` that stands for a map of A; -1: none. */
+int hone_check_pair_map(const struct hone_map *map, const struct hone_unit *b);
 
 #endif

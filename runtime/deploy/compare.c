@@ -72,7 +72,7 @@ int hone_compare_new(const struct hone_unit *unit, const struct hone_maps *a,
 	for (uint32_t i = 0; i < unit->n_maps; i++) {
 		const struct hone_map *map = &unit->maps[i];
 
-		if (!can_walk(map))
+		if (b->fd[i] < 0 || !can_walk(map))
 			continue;
 		compare->ab[i] = load_walk(map, a->fd[i], b->fd[i]);
 		if (compare->ab[i] && !hone_map_is_array(map->type))
@@ -117,7 +117,7 @@ static bool is_walked_equal(const struct hone_compare *compare, uint32_t map)
 int hone_compare_equal(struct hone_compare *compare, char *detail)
 {
 	for (uint32_t i = 0; i < compare->unit->n_maps; i++) {
-		int result = is_walked_equal(compare, i)
+		int result = compare->b->fd[i] < 0 || is_walked_equal(compare, i)
 				     ? 1
 				     : hone_map_equal(&compare->unit->maps[i], compare->a->fd[i],
 						      compare->b->fd[i], detail);

@@ -8,9 +8,9 @@
 
 struct hone_compare;
 
-/* hone_compare_new() - for two copies of the unit's maps; both borrowed until free. Programs are
- * loaded for the maps that are large; where they cannot be, bpf(2) is used.
- * Returns 0 or -errno. */
+/* hone_compare_new() - for two copies of the unit's maps; both borrowed until free; a map that is
+ * -1 in b is left out. Programs are loaded for the maps that are large; where they cannot be,
+ * bpf(2) is used. Returns 0 or -errno. */
 int hone_compare_new(const struct hone_unit *unit, const struct hone_maps *a,
 		     const struct hone_maps *b, struct hone_compare **out);
 void hone_compare_free(struct hone_compare **compare);

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Types with a test_run that takes a packet: net/core/filter.c, *_prog_ops. */
@@ -63,7 +64,7 @@ static bool is_fatal(int err)
 }
 
 int hone_outcome_run(int prog_fd, uint32_t prog_type, const struct hone_packet *packet,
-		     const struct hone_spy_note *note, struct hone_outcome *out)
+		     struct hone_outcome *out)
 {
 	enum context kind = context_of(prog_type);
 	union context_bytes context;
@@ -81,8 +82,6 @@ int hone_outcome_run(int prog_fd, uint32_t prog_type, const struct hone_packet *
 	out->verdict = out->err ? 0 : opts.retval;
 	out->size = out->err ? 0 : opts.data_size_out;
 	out->context_size = out->err ? 0 : opts.ctx_size_out;
-	if (note)
-		out->redirect = *note;
 	return 0;
 }
 
@@ -93,4 +92,41 @@ bool hone_outcome_is_same(const struct hone_outcome *a, const struct hone_outcom
 	       memcmp(&a->redirect, &b->redirect, sizeof(a->redirect)) == 0 &&
 	       memcmp(a->context, b->context, a->context_size) == 0 &&
 	       memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static int describe(const struct hone_outcome *a, const struct hone_outcome *b, char *at,
+		    size_t room)
+{
+	if (memcmp(&a->redirect, &b->redirect, sizeof(a->redirect)))
+		return snprintf(at, room, "redirect to %llu of map %lld, other to %llu of %lld",
+				(unsigned long long)a->redirect.target, (long long)a->redirect.map,
+				(unsigned long long)b->redirect.target, (long long)b->redirect.map);
+	if (a->verdict == b->verdict && a->size == b->size) {
+		uint32_t i = 0;
+
+		if (memcmp(a->context, b->context, a->context_size)) {
+			while (a->context[i] == b->context[i])
+				i++;
+			return snprintf(at, room, "context byte %u: %02x, other %02x", i,
+					a->context[i], b->context[i]);
+		}
+		while (i < a->size && a->bytes[i] == b->bytes[i])
+			i++;
+		if (i < a->size)
+			return snprintf(at, room, "byte %u afterwards: %02x, other %02x", i,
+					a->bytes[i], b->bytes[i]);
+	}
+	return snprintf(at, room, "%u (%u bytes), other %u (%u)", a->verdict, a->size, b->verdict,
+			b->size);
+}
+
+void hone_outcome_text(const struct hone_packet *packet, const struct hone_outcome *a,
+		       const struct hone_outcome *b, char *detail)
+{
+	int n = snprintf(detail, HONE_DETAIL_LEN, "packet of %u bytes: ", packet->size);
+
+	n += describe(a, b, detail + n, HONE_DETAIL_LEN - (size_t)n);
+	n += snprintf(detail + n, HONE_DETAIL_LEN - (size_t)n, ": ");
+	for (uint32_t i = 0; i < packet->size && n + 3 < HONE_DETAIL_LEN; i++)
+		n += snprintf(detail + n, 3, "%02x", packet->bytes[i]);
 }

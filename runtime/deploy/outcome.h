@@ -14,7 +14,7 @@ enum {
 struct hone_outcome {
 	int err; /* -errno of the run: the kernel does not take such a packet */
 	uint32_t verdict;
-	struct hone_spy_note redirect; /* the last one so far */
+	struct hone_spy_note redirect; /* n_calls: by this packet; 0: nothing */
 	uint32_t context_size, size;
 	uint8_t context[HONE_CONTEXT_BYTES];
 	uint8_t bytes[HONE_OUTCOME_BYTES];
@@ -24,12 +24,15 @@ struct hone_outcome {
  * as far as this file knows how to? */
 bool hone_outcome_is_possible(uint32_t prog_type);
 
-/* hone_outcome_run() - one packet through a program of this type.
- * note: where the program notes redirects (spy.h); NULL: nowhere
+/* hone_outcome_run() - one packet through a program of this type. out->redirect stays.
  * Returns 0, or -errno: this program, or this kernel, runs no packets at all. */
 int hone_outcome_run(int prog_fd, uint32_t prog_type, const struct hone_packet *packet,
-		     const struct hone_spy_note *note, struct hone_outcome *out);
+		     struct hone_outcome *out);
 
 bool hone_outcome_is_same(const struct hone_outcome *a, const struct hone_outcome *b);
+
+/* hone_outcome_text() - in what they differ, and the packet in hex; HONE_DETAIL_LEN bytes. */
+void hone_outcome_text(const struct hone_packet *packet, const struct hone_outcome *a,
+		       const struct hone_outcome *b, char *detail);
 
 #endif

@@ -204,16 +204,16 @@ static void walk_insn(struct walk *walk, const struct bpf_insn *insn)
 	}
 }
 
-int hone_packet_hints_read(const struct hone_unit *unit, struct hone_packet_hints *out)
+int hone_packet_hints_add(const struct hone_unit *unit, struct hone_packet_hints *hints)
 {
-	struct hone_packet_hints hints = {.hints = calloc(HINTS_MAX, sizeof(*hints.hints)),
-					  .sizes = calloc(SIZES_MAX, sizeof(*hints.sizes))};
-	struct walk walk = {.out = &hints};
+	struct walk walk = {.out = hints};
 
-	if (!hints.hints || !hints.sizes) {
-		hone_packet_hints_free(&hints);
+	if (!hints->hints)
+		hints->hints = calloc(HINTS_MAX, sizeof(*hints->hints));
+	if (!hints->sizes)
+		hints->sizes = calloc(SIZES_MAX, sizeof(*hints->sizes));
+	if (!hints->hints || !hints->sizes)
 		return -ENOMEM;
-	}
 	for (uint32_t i = 0; i < unit->n_insns; i++) {
 		const struct bpf_insn *insn = &unit->insns[i];
 
@@ -228,7 +228,6 @@ int hone_packet_hints_read(const struct hone_unit *unit, struct hone_packet_hint
 				.holds = insn->src_reg ? NOTHING : CONSTANT,
 				.constant = (uint32_t)insn[0].imm | (uint64_t)insn[1].imm << 32};
 	}
-	*out = hints;
 	return 0;
 }
 

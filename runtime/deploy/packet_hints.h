@@ -21,8 +21,9 @@ struct hone_packet_hints {
 	uint16_t *sizes;		/* bounds that the program may ask the length for */
 };
 
-/* hone_packet_hints_read() - 0 or -ENOMEM; freed with hone_packet_hints_free(). */
-int hone_packet_hints_read(const struct hone_unit *unit, struct hone_packet_hints *out);
+/* hone_packet_hints_add() - those of a unit to what is there (at first: zeros). 0 or -ENOMEM; freed
+ * with hone_packet_hints_free(). */
+int hone_packet_hints_add(const struct hone_unit *unit, struct hone_packet_hints *hints);
 void hone_packet_hints_free(struct hone_packet_hints *hints);
 
 /* hone_packet_hint_place() - one of the hints somewhere into the packet. */

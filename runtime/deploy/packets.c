@@ -146,6 +146,11 @@ void hone_packets_next(struct hone_packets *packets, struct hone_packet *out)
 	build_new(packets, out);
 }
 
+int hone_packets_learn(struct hone_packets *packets, const struct hone_unit *unit)
+{
+	return hone_packet_hints_add(unit, &packets->hints);
+}
+
 int hone_packets_keep(struct hone_packets *packets, const struct hone_packet *packet)
 {
 	return hone_packet_corpus_keep(&packets->corpus, packet);
@@ -165,7 +170,7 @@ int hone_packets_new(const struct hone_unit *unit, const struct hone_maps *maps,
 	for (uint32_t i = 0; i < POOL_BYTES; i++)
 		packets->pool[i] = (uint8_t)hone_random(&packets->random);
 	packets->takes_context = unit->prog_type != BPF_PROG_TYPE_XDP;
-	err = hone_packet_hints_read(unit, &packets->hints);
+	err = hone_packet_hints_add(unit, &packets->hints);
 	if (!err && maps)
 		err = hone_packet_keys_read(unit, maps, HONE_PACKET_KEYS, &packets->keys);
 	if (err)

@@ -43,6 +43,9 @@ void hone_packets_free(struct hone_packets **packets);
  * HONE_PACKET_MIN to HONE_PACKET_MAX; the keys take turns. */
 void hone_packets_next(struct hone_packets *packets, struct hone_packet *out);
 
+/* hone_packets_learn() - hold what this unit compares packets with, too. Returns 0 or -ENOMEM. */
+int hone_packets_learn(struct hone_packets *packets, const struct hone_unit *unit);
+
 /* hone_packets_keep() - this packet is worth varying. Returns 0 or -ENOMEM. */
 int hone_packets_keep(struct hone_packets *packets, const struct hone_packet *packet);
 

@@ -50,6 +50,8 @@ int hone_side_open(struct hone_side *side, const struct hone_side_from *from, ch
 				   .original = {.fd = -1},
 				   .fd = -1};
 	err = hone_maps_clone(from->unit, from->maps, &side->maps, detail);
+	if (!err)
+		err = hone_events_new(from->unit, &side->maps, &side->events);
 	if (!err && from->spies)
 		err = open_spied(side, from->image);
 	if (!err)
@@ -69,6 +71,7 @@ void hone_side_close(struct hone_side *side)
 	hone_sandbox_close(&side->sandbox);
 	if (side->original.fd >= 0)
 		close(side->original.fd);
+	hone_events_free(&side->events);
 	hone_maps_close(&side->maps);
 	hone_spy_unmap(side->note);
 	hone_spy_unit_free(&side->spied_unit);
@@ -76,14 +79,27 @@ void hone_side_close(struct hone_side *side)
 	side->unit = NULL;
 }
 
+/* The note is about the last call ever: it counts where this packet made one. */
+static void take_note(const struct hone_side *side, uint64_t n_calls_before,
+		      struct hone_spy_note *out)
+{
+	*out = *side->note;
+	if (out->n_calls == n_calls_before)
+		*out = (struct hone_spy_note){0};
+	else
+		out->n_calls -= n_calls_before;
+}
+
 int hone_side_run(struct hone_side *side, const struct hone_packet *packet)
 {
-	int err = hone_outcome_run(side->fd, side->unit->prog_type, packet, side->note,
-				   &side->outcome);
+	uint64_t n_calls = side->note ? side->note->n_calls : 0;
+	int err = hone_outcome_run(side->fd, side->unit->prog_type, packet, &side->outcome);
 
-	side->n_runs += !err && !side->outcome.err;
 	if (err)
 		return hone_log_err(err, "%s: cannot run a packet of %u bytes", side->unit->name,
 				    packet->size);
+	side->n_runs += !side->outcome.err;
+	if (side->note)
+		take_note(side, n_calls, &side->outcome.redirect);
 	return 0;
 }

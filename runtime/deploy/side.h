@@ -3,6 +3,7 @@
 #ifndef HONE_SIDE_H
 #define HONE_SIDE_H
 
+#include "runtime/deploy/events.h"
 #include "runtime/deploy/outcome.h"
 #include "runtime/deploy/sandbox.h"
 #include "runtime/live/chain.h"
@@ -11,6 +12,7 @@ struct hone_side {
 	const struct hone_unit *unit; /* borrowed */
 	struct hone_maps maps;	      /* copies; where redirects are noted, one more */
 	const struct hone_spy_note *note;
+	struct hone_events *events;  /* NULL: no rings */
 	struct hone_unit spied_unit; /* without insns: nothing redirects */
 	struct hone_image spied_image;
 	struct hone_sandbox sandbox; /* of an image */

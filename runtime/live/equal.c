@@ -26,8 +26,10 @@ struct walk {
 	uint32_t value_bytes;
 	/* returns 0 to go on */
 	int (*fn)(struct walk *walk, const struct difference *difference);
-	int to_fd;    /* copy: the map `b` */
-	char *detail; /* equal: where to describe the difference */
+	int to_fd;		      /* copy: the map `b` */
+	bool *is_different;	      /* copy: was there anything? */
+	hone_map_difference_fn *show; /* differences: whom to show them to */
+	void *arg;
 };
 
 static void content_cleanup(struct hone_content *content)
@@ -167,6 +169,27 @@ static int walk_any(struct walk *walk, int a_fd, int b_fd)
 	return 0;
 }
 
+/* ---- differences ---- */
+
+static int show_difference(struct walk *walk, const struct difference *difference)
+{
+	return walk->show(walk->arg, &(struct hone_map_difference){
+					     .map = walk->map,
+					     .key = difference->key,
+					     .a = difference->a,
+					     .b = difference->b,
+					     .value_bytes = walk->value_bytes,
+				     });
+}
+
+int hone_map_differences(const struct hone_map *map, int a_fd, int b_fd, hone_map_difference_fn *fn,
+			 void *arg)
+{
+	struct walk walk = {.map = map, .fn = show_difference, .show = fn, .arg = arg};
+
+	return walk_any(&walk, a_fd, b_fd);
+}
+
 /* ---- equal ---- */
 
 enum { HEX_MAX = 40, IS_DIFFERENT = 1 };
@@ -180,31 +203,35 @@ static void write_hex(char out[2 * HEX_MAX + 1], const uint8_t *bytes, uint32_t 
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* Long values are shown from their first different byte on. */
-static int describe_difference(struct walk *walk, const struct difference *difference)
+void hone_map_difference_text(const struct hone_map_difference *at, uint32_t from, char *detail)
 {
 	char key[2 * HEX_MAX + 1], a[2 * HEX_MAX + 1] = "absent", b[2 * HEX_MAX + 1] = "absent";
+
+	write_hex(key, at->key, at->map->key_size);
+	if (at->a)
+		write_hex(a, at->a + from, at->value_bytes - from);
+	if (at->b)
+		write_hex(b, at->b + from, at->value_bytes - from);
+	snprintf(detail, HONE_DETAIL_LEN, "map %s, key %.40s, value at %u: %s, %s", at->map->name,
+		 key, from, a, b);
+}
+
+/* Long values are shown from their first different byte on. */
+static int describe_difference(void *detail, const struct hone_map_difference *at)
+{
 	uint32_t skip = 0;
 
-	if (difference->a && difference->b && walk->value_bytes > HEX_MAX)
-		while (skip + HEX_MAX < walk->value_bytes &&
-		       difference->a[skip] == difference->b[skip])
+	if (at->a && at->b && at->value_bytes > HEX_MAX)
+		while (skip + HEX_MAX < at->value_bytes && at->a[skip] == at->b[skip])
 			skip++;
-	write_hex(key, difference->key, walk->map->key_size);
-	if (difference->a)
-		write_hex(a, difference->a + skip, walk->value_bytes - skip);
-	if (difference->b)
-		write_hex(b, difference->b + skip, walk->value_bytes - skip);
-	if (walk->detail)
-		snprintf(walk->detail, HONE_DETAIL_LEN, "map %s, key %.40s, value at %u: %s, %s",
-			 walk->map->name, key, skip, a, b);
+	if (detail)
+		hone_map_difference_text(at, skip, detail);
 	return IS_DIFFERENT;
 }
 
 int hone_map_equal(const struct hone_map *map, int a_fd, int b_fd, char *detail)
 {
-	struct walk walk = {.map = map, .fn = describe_difference, .detail = detail};
-	int result = walk_any(&walk, a_fd, b_fd);
+	int result = hone_map_differences(map, a_fd, b_fd, describe_difference, detail);
 
 	if (result == IS_DIFFERENT)
 		return 0;
@@ -217,33 +244,51 @@ int hone_maps_equal(const struct hone_unit *unit, const struct hone_maps *a,
 	int result = 1;
 
 	for (uint32_t i = 0; i < unit->n_maps && result == 1; i++)
-		result = hone_map_equal(&unit->maps[i], a->fd[i], b->fd[i], detail);
+		if (b->fd[i] >= 0)
+			result = hone_map_equal(&unit->maps[i], a->fd[i], b->fd[i], detail);
 	return result;
 }
 
 /* ---- copy ---- */
 
-static int copy_difference(struct walk *walk, const struct difference *difference)
+/* What is too many goes first: a full map takes nothing new. */
+static int delete_difference(struct walk *walk, const struct difference *difference)
 {
-	int err;
-
 	/* ids are read where fds are written; and no program can have changed these */
 	if (hone_map_kind(walk->map->type) != HONE_MAP_PLAIN)
 		return -ESTALE;
+	*walk->is_different = true;
 	if (difference->a)
-		err = bpf_map_update_elem(walk->to_fd, difference->key, difference->a, BPF_ANY);
-	else
-		err = bpf_map_delete_elem(walk->to_fd, difference->key);
-	return err ? -errno : 0;
+		return 0;
+	return bpf_map_delete_elem(walk->to_fd, difference->key) ? -errno : 0;
+}
+
+static int write_difference(struct walk *walk, const struct difference *difference)
+{
+	if (!difference->a)
+		return 0;
+	return bpf_map_update_elem(walk->to_fd, difference->key, difference->a, BPF_ANY) ? -errno
+											 : 0;
+}
+
+int hone_map_copy(const struct hone_map *map, int from_fd, int to_fd)
+{
+	bool is_different = false;
+	struct walk walk = {
+		.map = map, .fn = delete_difference, .to_fd = to_fd, .is_different = &is_different};
+	int err = walk_any(&walk, from_fd, to_fd);
+
+	if (err || !is_different)
+		return err;
+	walk.fn = write_difference;
+	return walk_any(&walk, from_fd, to_fd);
 }
 
 int hone_maps_copy(const struct hone_unit *unit, const struct hone_maps *from,
 		   const struct hone_maps *to)
 {
 	for (uint32_t i = 0; i < unit->n_maps; i++) {
-		struct walk walk = {
-			.map = &unit->maps[i], .fn = copy_difference, .to_fd = to->fd[i]};
-		int err = walk_any(&walk, from->fd[i], to->fd[i]);
+		int err = to->fd[i] < 0 ? 0 : hone_map_copy(&unit->maps[i], from->fd[i], to->fd[i]);
 
 		if (err)
 			return hone_log_err(err, "map %s: cannot be copied again",

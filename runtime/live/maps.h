@@ -36,14 +36,31 @@ int hone_map_describe(int fd, struct hone_map *out);
 int hone_maps_clone(const struct hone_unit *unit, const struct hone_maps *from,
 		    struct hone_maps *out, char *detail);
 
-/* hone_maps_copy() - make the contents of `to` equal to those of `from` again (both of unit). */
+/* hone_maps_copy() - make the contents of `to` equal to those of `from` again (both of unit; a
+ * map that is -1 in `to` is left out). hone_map_copy() - one map only. */
+int hone_map_copy(const struct hone_map *map, int from_fd, int to_fd);
 int hone_maps_copy(const struct hone_unit *unit, const struct hone_maps *from,
 		   const struct hone_maps *to);
 
-/* hone_maps_equal() - compare contents. Returns 1, 0 (detail names map, key and both values in
- * hex), or -errno. hone_map_equal() - one map only. */
+/* hone_maps_equal() - compare contents, but for maps that are -1 in b. Returns 1, 0 (detail names
+ * map, key and both values in hex), or -errno. hone_map_equal() - one map only. */
 int hone_map_equal(const struct hone_map *map, int a_fd, int b_fd, char *detail);
 int hone_maps_equal(const struct hone_unit *unit, const struct hone_maps *a,
 		    const struct hone_maps *b, char *detail);
+
+/* One key whose values differ in two maps. */
+struct hone_map_difference {
+	const struct hone_map *map; /* of an outer map an inner one */
+	const uint8_t *key, *a, *b; /* NULL: the key is absent there */
+	uint32_t value_bytes;	    /* of all CPUs */
+};
+typedef int hone_map_difference_fn(void *arg, const struct hone_map_difference *difference);
+
+/* hone_map_differences() - fn(arg, difference) for each key until it does not return 0.
+ * Returns what fn did last, or -errno. */
+int hone_map_differences(const struct hone_map *map, int a_fd, int b_fd, hone_map_difference_fn *fn,
+			 void *arg);
+/* Map, key and both values from this byte on in hex; HONE_DETAIL_LEN bytes. */
+void hone_map_difference_text(const struct hone_map_difference *at, uint32_t from, char *detail);
 
 #endif

@@ -307,7 +307,7 @@ static void sees_a_redirect_to_another_key(void **state)
 {
 	(void)state;
 	body(TARGET_INSN)->imm = 1;
-	assert_mismatch("redirect to 0 of map 0, image to 1 of 0");
+	assert_mismatch("redirect to 0 of map 0, other to 1 of 0");
 }
 
 static void sees_a_redirect_through_another_map(void **state)
@@ -316,7 +316,7 @@ static void sees_a_redirect_through_another_map(void **state)
 	for (uint32_t i = 0; i < image.n_relocs; i++)
 		if (image.relocs[i].insn == identity_body + TARGET_MAP_INSN)
 			image.relocs[i].map = 1;
-	assert_mismatch("redirect to 0 of map 0, image to 0 of 1");
+	assert_mismatch("redirect to 0 of map 0, other to 0 of 1");
 }
 
 static void sees_a_redirect_to_another_interface(void **state)
@@ -331,7 +331,7 @@ static void sees_a_redirect_to_another_interface(void **state)
 	assert_int_equal(identity_image_new(&subject.unit, &image), 0);
 	assert_int_equal(check(&few).refused, HONE_REWRITTEN);
 	body(0)->imm = 2;
-	assert_mismatch("redirect to 1 of map -1, image to 2 of -1");
+	assert_mismatch("redirect to 1 of map -1, other to 2 of -1");
 }
 
 /* A real program, with the time it takes. */
