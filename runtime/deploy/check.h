@@ -24,6 +24,8 @@ struct hone_check_opts {
 	/* Packets or batches that cannot be compared, since the original differs from itself there;
 	 * beyond, the run is given up as CHECK_NONDETERMINISTIC. */
 	uint32_t max_varying;
+	uint32_t rounds; /* to tell what varies from a mismatch, which a coin's toss is taken for
+			    once in 4^rounds at most; 0: a few */
 	bool allows_unexplained; /* go on after a difference that was not seen again, either */
 	const struct hone_packet_log *packets; /* run first, before n_packets that are made; NULL:
 						  none */

@@ -105,7 +105,7 @@ static bool finds_equal(const struct compare_bpf *skel)
 	       opts.retval == XDP_PASS;
 }
 
-static bool is_walked_equal(const struct hone_compare *compare, uint32_t map)
+bool hone_compare_walk(const struct hone_compare *compare, uint32_t map)
 {
 	if (!compare->ab[map] || !finds_equal(compare->ab[map]))
 		return false;
@@ -117,7 +117,7 @@ static bool is_walked_equal(const struct hone_compare *compare, uint32_t map)
 int hone_compare_equal(struct hone_compare *compare, char *detail)
 {
 	for (uint32_t i = 0; i < compare->unit->n_maps; i++) {
-		int result = compare->b->fd[i] < 0 || is_walked_equal(compare, i)
+		int result = compare->b->fd[i] < 0 || hone_compare_walk(compare, i)
 				     ? 1
 				     : hone_map_equal(&compare->unit->maps[i], compare->a->fd[i],
 						      compare->b->fd[i], detail);

@@ -20,4 +20,7 @@ void hone_compare_free(struct hone_compare **compare);
  * end. Returns 1, 0 (detail as hone_maps_equal()), or -errno. */
 int hone_compare_equal(struct hone_compare *compare, char *detail);
 
+/* hone_compare_walk() - is one map surely equal on this CPU? False also where only bpf(2) tells. */
+bool hone_compare_walk(const struct hone_compare *compare, uint32_t map);
+
 #endif

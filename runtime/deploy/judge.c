@@ -14,7 +14,7 @@
 #include "runtime/deploy/check_internal.h"
 #include "runtime/live/content.h"
 
-enum { ROUNDS = 12 };
+enum { FEW_ROUNDS = 4 };
 
 static int open_control(struct hone_check *check)
 {
@@ -109,12 +109,13 @@ static int try_once(struct hone_check *check, struct hone_side *other, bool in_m
 /* observed: what differed; found: what is left of it when nothing else explains it. */
 static int sift(struct hone_check *check, bool in_maps, bool *is_explained)
 {
+	uint32_t rounds = check->opts->rounds ? check->opts->rounds : FEW_ROUNDS;
 	bool is_left = true;
 	int err = 0;
 
 	*is_explained = false;
 	hone_differences_clear(&check->varies);
-	for (int i = 0; !err && i < ROUNDS && (is_left || !*is_explained); i++) {
+	for (uint32_t i = 0; !err && i < rounds && (is_left || !*is_explained); i++) {
 		err = try_once(check, &check->control, in_maps);
 		if (err)
 			return err;

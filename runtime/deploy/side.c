@@ -68,6 +68,7 @@ void hone_side_close(struct hone_side *side)
 {
 	if (!side->unit)
 		return;
+	hone_compare_free(&side->since_start);
 	hone_sandbox_close(&side->sandbox);
 	if (side->original.fd >= 0)
 		close(side->original.fd);

@@ -3,6 +3,7 @@
 #ifndef HONE_SIDE_H
 #define HONE_SIDE_H
 
+#include "runtime/deploy/compare.h"
 #include "runtime/deploy/events.h"
 #include "runtime/deploy/outcome.h"
 #include "runtime/deploy/sandbox.h"
@@ -18,8 +19,9 @@ struct hone_side {
 	struct hone_sandbox sandbox; /* of an image */
 	struct hone_loaded original; /* of a side without one */
 	int fd;			     /* of the program that is run; -1: the verifier refused it */
-	uint64_t n_runs;	     /* of packets that the kernel took */
-	struct hone_outcome outcome; /* of the last packet */
+	struct hone_compare *since_start; /* judge.c's: beside what the maps began with */
+	uint64_t n_runs;		  /* of packets that the kernel took */
+	struct hone_outcome outcome;	  /* of the last packet */
 };
 
 /* What a side is made of; all borrowed. */

@@ -19,6 +19,7 @@ static const struct hone_check_opts patient = {.n_packets = PACKETS,
 					       .batch = 200,
 					       .seed = 4,
 					       .max_varying = MANY,
+					       .rounds = 12,
 					       .allows_unexplained = true};
 
 static struct hone_check_result compare(const char *name_a, const char *name_b,
