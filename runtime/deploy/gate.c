@@ -18,15 +18,9 @@
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
 #include "runtime/deploy/measure.h"
-#include "runtime/deploy/packet_keys.h"
 #include "runtime/deploy/sandbox.h"
 #include "runtime/deploy/targets.h"
-
-enum {
-	FLOWS = 1024,
-	KEYS_PER_MAP = 4096,
-	N_ADDRESS_BYTES = 4,
-};
+#include "runtime/deploy/trace_keys.h"
 
 struct gate {
 	const struct hone_unit *unit;
@@ -37,62 +31,6 @@ struct gate {
 	struct hone_tuple trace[HONE_TRACE_N];
 	struct hone_gate_result result;
 };
-
-/* ---- packets ---- */
-
-static const struct hone_packet_key *pick(const struct hone_packet_keys *keys,
-					  enum hone_key_part part, uint32_t number)
-{
-	if (keys->n_of[part] == 0)
-		return NULL;
-	/* an odd stride, so that keys come in no order */
-	return &keys->keys[keys->first_of[part] + number * 40503 % keys->n_of[part]];
-}
-
-static void put_key(struct hone_tuple *tuple, const struct hone_packet_key *key, bool as_source)
-{
-	uint8_t bytes[2 * N_ADDRESS_BYTES + 2 * sizeof(uint16_t) + 1] = {0};
-
-	memcpy(bytes, key->bytes, key->size < sizeof(bytes) ? key->size : sizeof(bytes));
-	switch (key->part) {
-	case HONE_KEY_IPV4:
-		memcpy(as_source ? &tuple->saddr : &tuple->daddr, bytes, N_ADDRESS_BYTES);
-		break;
-	case HONE_KEY_PORT:
-		memcpy(as_source ? &tuple->sport : &tuple->dport, bytes, sizeof(uint16_t));
-		break;
-	case HONE_KEY_TUPLE:
-		memcpy(&tuple->saddr, bytes, N_ADDRESS_BYTES);
-		memcpy(&tuple->daddr, bytes + 4, N_ADDRESS_BYTES);
-		memcpy(&tuple->sport, bytes + 8, sizeof(uint16_t));
-		memcpy(&tuple->dport, bytes + 10, sizeof(uint16_t));
-		break;
-	default: /* MAC and IPv6 addresses have no place in these packets */
-		break;
-	}
-}
-
-/* Every other packet of the trace is one of the random flows still; the keys take turns as
- * source and destination. */
-static int fill_trace(struct gate *gate)
-{
-	static const enum hone_key_part parts[] = {HONE_KEY_IPV4, HONE_KEY_PORT, HONE_KEY_TUPLE};
-	struct hone_packet_keys keys;
-	int err = hone_packet_keys_read(gate->unit, &gate->maps, KEYS_PER_MAP, &keys);
-
-	if (err)
-		return hone_log_err(err, "%s: cannot read the keys of its maps", gate->unit->name);
-	hone_trace_flows(gate->trace, FLOWS, gate->opts->seed);
-	for (uint32_t i = 1; i < HONE_TRACE_N; i += 2) {
-		uint32_t number = i / 2;
-		const struct hone_packet_key *key = pick(&keys, parts[number % 3], number / 6);
-
-		if (key)
-			put_key(&gate->trace[i], key, number / 3 % 2 == 0);
-	}
-	hone_packet_keys_free(&keys);
-	return 0;
-}
 
 /* ---- programs ---- */
 
@@ -170,7 +108,7 @@ static int measure(struct gate *gate)
 		.restores = true,
 	};
 	struct hone_measure_result measured;
-	int err = fill_trace(gate);
+	int err = hone_trace_keys(gate->unit, &gate->maps, gate->opts->seed, gate->trace);
 
 	err = err ?: hone_measure(gate->sandbox.original.fd, gate->root.fd, &opts, &measured);
 	if (!err)
