@@ -47,6 +47,7 @@ struct hone_code {
 	uint32_t n_functions;
 	struct hone_function *functions; /* by first instruction: [0] is the program */
 	int32_t *block_of; /* per instruction; -1: unreachable, or second half of ld_imm64 */
+	const struct hone_helper *kfuncs; /* as unit->kfuncs */
 };
 
 /* hone_decode() - split a unit into basic blocks.
@@ -93,17 +94,27 @@ struct hone_helper {
 	struct {
 		int8_t mem_arg;	 /* 1-5: points to memory … */
 		int8_t size_arg; /* … of as many bytes as this argument says; 0: of `size` bytes */
-		uint8_t size;
-	} mem[3];
+		uint16_t size;
+	} mem[5];
 	uint8_t consts;	    /* set of arguments that point to const */
 	bool returns_value; /* the pointer is to a value of the map */
 	/* from helpers.def: */
 	uint8_t only_reads; /* set of arguments that could as well point to const */
+	bool is_kfunc;	    /* a function of the kernel, which may keep what it is given */
 	bool keeps_map;	    /* it changes no key of the map, and no value but through arguments */
 };
 
 /* NULL: unknown helper; hone_decode() lets none through. */
 const struct hone_helper *hone_helper(int32_t id);
+
+/* ---- callees.c ---- */
+
+/* hone_callees_new() - signatures of the kernel functions that a unit calls; one each of
+ * unit->kfuncs. */
+struct hone_helper *hone_callees_new(struct hone_arena *arena, const struct hone_unit *unit);
+/* hone_callee() - what an instruction calls that is of the kernel: a helper, or a function. NULL:
+ * not known; hone_decode() lets none through. */
+const struct hone_helper *hone_callee(const struct hone_code *code, uint32_t insn);
 
 /* Does the helper, as far as is known, write what argument `arg` points to? */
 static inline bool hone_helper_writes(const struct hone_helper *helper, int arg)

@@ -45,7 +45,8 @@ int hone_golden_main(int argc, char **argv);
  * Object symbols that become relocations (HONE_RELOC_*):
  *   map_N      handle of map N            mapval_N   value of map N
  *   hone_table the image's own map        hone_guard the unit's guard slot
- *   hone_slots the unit's PROG_ARRAY      hone_counts its counters */
+ *   hone_slots the unit's PROG_ARRAY      hone_counts its counters
+ * and functions, which are resolved: the image's own, and kfunc_N, the kernel's of BTF id N */
 
 /* hone_relocate() - a BPF ELF object in memory to instructions and relocations.
  * Returns 0, or -EINVAL with *why (unexpected section, symbol or relocation). */

@@ -85,6 +85,23 @@ static bool check_helper(struct decoding *d, uint32_t at)
 	return true;
 }
 
+static bool check_kfunc(struct decoding *d, uint32_t at)
+{
+	const struct hone_kfunc *kfunc = NULL;
+
+	for (uint32_t i = 0; i < d->unit->n_kfuncs; i++)
+		if (d->unit->kfuncs[i].btf_id == (uint32_t)d->unit->insns[at].imm)
+			kfunc = &d->unit->kfuncs[i];
+	if (!kfunc)
+		return refuse(d, HONE_NO_KFUNC, "instruction %u: not in the kernel's BTF", at);
+	if (!strcmp(kfunc->name, "bpf_throw"))
+		return refuse(d, HONE_NO_EXCEPTION, "instruction %u: %s", at, kfunc->name);
+	for (uint32_t i = 0; i < kfunc->n_args; i++)
+		if (kfunc->args[i].flags & HONE_KFUNC_FUNCTION)
+			return refuse(d, HONE_NO_CALLBACK, "instruction %u: %s", at, kfunc->name);
+	return true;
+}
+
 static bool check(struct decoding *d, uint32_t at)
 {
 	const struct bpf_insn *insn = &d->unit->insns[at];
@@ -99,6 +116,8 @@ static bool check(struct decoding *d, uint32_t at)
 		return check_wide(d, at);
 	if (hone_insn_is_helper_call(insn))
 		return check_helper(d, at);
+	if (hone_insn_is_kfunc_call(insn))
+		return check_kfunc(d, at);
 	return true;
 }
 
@@ -333,6 +352,7 @@ struct hone_code *hone_decode(struct hone_arena *arena, const struct hone_unit *
 	code->insns = unit->insns;
 	code->n_blocks = count_blocks(&d);
 	code->blocks = hone_arena_alloc(arena, code->n_blocks, sizeof(*code->blocks));
+	code->kfuncs = hone_callees_new(arena, unit);
 	code->block_of = hone_arena_alloc(arena, code->n_insns, sizeof(*code->block_of));
 	fill_blocks(&d, code);
 	fill_edges(code);

@@ -57,9 +57,9 @@ static uint32_t used_at(const struct hone_code *code, const struct hone_kinds *k
 		return is_number(&reg[insn->src_reg]) ? 1u << insn->src_reg : 0;
 	if (class == BPF_ST || class == BPF_STX)
 		return is_number(&reg[insn->dst_reg]) ? 1u << insn->dst_reg : 0;
-	if (!hone_insn_is_helper_call(insn))
+	if (!hone_insn_is_kernel_call(insn))
 		return 0;
-	helper = hone_helper(insn->imm);
+	helper = hone_callee(code, at);
 	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)
 		if (is_number(&reg[arg]) &&
 		    (arg == helper->map_arg || hone_helper_fills(helper, arg)))

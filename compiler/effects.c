@@ -133,7 +133,7 @@ static void note_store(struct looking *l, uint32_t at)
 
 static void note_call(struct looking *l, uint32_t at)
 {
-	const struct hone_helper *helper = hone_helper(l->code->insns[at].imm);
+	const struct hone_helper *helper = hone_callee(l->code, at);
 	const struct hone_value *reg = l->kinds->reg[at];
 	const struct hone_value *map = &reg[helper->map_arg];
 
@@ -153,7 +153,7 @@ static void note(struct looking *l, uint32_t at)
 
 	if (hone_insn_class(insn) == BPF_ST || hone_insn_class(insn) == BPF_STX)
 		note_store(l, at);
-	else if (hone_insn_is_helper_call(insn))
+	else if (hone_insn_is_kernel_call(insn))
 		note_call(l, at);
 }
 
@@ -200,7 +200,7 @@ static bool all_arrays(const struct hone_unit *unit, uint64_t maps)
 
 static void fill_site(const struct looking *l, uint32_t at, struct hone_site *site)
 {
-	const struct hone_helper *helper = hone_helper(l->code->insns[at].imm);
+	const struct hone_helper *helper = hone_callee(l->code, at);
 	const struct hone_value *map = &l->kinds->reg[at][helper->map_arg];
 
 	site->id = l->kinds->site_of[at];

@@ -285,6 +285,7 @@ void hone_unit_free(struct hone_unit *unit)
 	free(unit->insns);
 	free(unit->func_info);
 	free(unit->line_info);
+	free(unit->kfuncs);
 	memset(unit, 0, sizeof(*unit));
 }
 

@@ -24,6 +24,8 @@ enum {
 	HONE_MAP_TYPE_N = 64, /* above every BPF_MAP_TYPE_*: tables are indexed by it */
 	HONE_VALUE_TRACKED = 64, /* leading bytes of a value whose writers are tracked bit by bit */
 	HONE_NAME_LEN = BPF_OBJ_NAME_LEN,
+	HONE_KFUNC_NAME_LEN = 128, /* the kernel's KSYM_NAME_LEN was that for long */
+	HONE_KFUNCS_MAX = 256,	   /* of one unit: the kernel's MAX_KFUNC_DESCS */
 	HONE_LICENSE_LEN = 128,
 	HONE_DETAIL_LEN = 256,
 	HONE_RELEASE_LEN = 65, /* utsname.release */
@@ -89,6 +91,30 @@ struct hone_map {
 	uint8_t *values;
 };
 
+/* What the kernel's BTF says of one argument of a kernel function. */
+enum {
+	HONE_KFUNC_POINTER = 1 << 0,
+	HONE_KFUNC_CONST = 1 << 1,    /* to memory that is not written */
+	HONE_KFUNC_MAP = 1 << 2,      /* a map handle */
+	HONE_KFUNC_FUNCTION = 1 << 3, /* a function that is called back */
+	HONE_KFUNC_FLAGS = (1 << 4) - 1,
+};
+
+struct hone_kfunc_arg {
+	uint32_t flags;
+	uint32_t size;	   /* POINTER: bytes of what it points to; 0: not known */
+	uint32_t size_arg; /* POINTER: the argument (1-5) that says how many; 0: none */
+};
+
+/* A function of the kernel that a unit calls: BPF_PSEUDO_KFUNC_CALL, offset 0. */
+struct hone_kfunc {
+	uint32_t btf_id; /* of the kernel's own BTF */
+	char name[HONE_KFUNC_NAME_LEN];
+	bool returns_pointer;
+	uint32_t n_args;
+	struct hone_kfunc_arg args[5];
+};
+
 /* One original program. Map loads (BPF_PSEUDO_MAP_FD and BPF_PSEUDO_MAP_VALUE) carry the map's
  * index in `maps` instead of an fd. Immutable once captured. */
 struct hone_unit {
@@ -106,6 +132,8 @@ struct hone_unit {
 	uint8_t *func_info; /* as given to BPF_PROG_LOAD */
 	uint32_t line_info_rec_size, n_line_info;
 	uint8_t *line_info; /* as given to BPF_PROG_LOAD; by instruction */
+	uint32_t n_kfuncs;
+	struct hone_kfunc *kfuncs; /* those of them that the kernel has now */
 };
 
 struct hone_policy {

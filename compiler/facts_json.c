@@ -36,7 +36,7 @@ static json_t *from_maps(const struct hone_unit *unit)
 json_t *json_from_unit(const struct hone_unit *unit)
 {
 	return json_pack(
-		"{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:I, s:o}",
+		"{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:I, s:o, s:o}",
 		"name", json_from_text(unit->name, sizeof(unit->name)), "license",
 		json_from_text(unit->license, sizeof(unit->license)), "prog_type",
 		(json_int_t)unit->prog_type, "expected_attach_type",
@@ -51,7 +51,8 @@ json_t *json_from_unit(const struct hone_unit *unit)
 				(size_t)unit->n_line_info * unit->line_info_rec_size),
 		"func_info_rec_size", (json_int_t)unit->func_info_rec_size, "func_info",
 		json_from_bytes(unit->func_info,
-				(size_t)unit->n_func_info * unit->func_info_rec_size));
+				(size_t)unit->n_func_info * unit->func_info_rec_size),
+		"kfuncs", json_from_kfuncs(unit));
 }
 
 static void read_maps(const struct json_place *at, bool by_hand, struct hone_unit *out)
@@ -123,7 +124,9 @@ void json_unit(const struct json_place *at, struct hone_unit *out)
 					   "btf_id",	 "insns",
 					   "maps",	 "func_info_rec_size",
 					   "func_info",	 "line_info_rec_size",
-					   "line_info",	 NULL};
+					   "line_info",	 "kfuncs",
+					   NULL};
+	struct json_place kfuncs = json_optional(at, "kfuncs");
 	struct json_place name = json_member(at, "name");
 	struct json_place license = json_member(at, "license");
 	struct json_place tag = json_member(at, "tag");
@@ -140,6 +143,7 @@ void json_unit(const struct json_place *at, struct hone_unit *out)
 	read_maps(&maps, false, out);
 	out->func_info = read_records(&func_info, out->func_info_rec_size, &out->n_func_info);
 	read_lines(at, out);
+	json_kfuncs(&kfuncs, out);
 }
 
 /* ---- policy and request ---- */

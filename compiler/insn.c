@@ -95,8 +95,8 @@ static enum hone_reason check_call(const struct bpf_insn *insn)
 		return only_if(insn->off == 0);
 	case BPF_PSEUDO_CALL:
 		return only_if(insn->off == 0);
-	case BPF_PSEUDO_KFUNC_CALL:
-		return HONE_NO_KFUNC;
+	case BPF_PSEUDO_KFUNC_CALL: /* another offset: a module's */
+		return insn->off == 0 ? HONE_REWRITTEN : HONE_NO_KFUNC;
 	default:
 		return HONE_NO_INSN;
 	}

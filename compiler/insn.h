@@ -60,6 +60,17 @@ static inline bool hone_insn_is_local_call(const struct bpf_insn *insn)
 	return hone_insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_CALL;
 }
 
+static inline bool hone_insn_is_kfunc_call(const struct bpf_insn *insn)
+{
+	return hone_insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL;
+}
+
+/* Of a helper or a function of the kernel. */
+static inline bool hone_insn_is_kernel_call(const struct bpf_insn *insn)
+{
+	return hone_insn_is_call(insn) && insn->src_reg != BPF_PSEUDO_CALL;
+}
+
 static inline bool hone_insn_is_helper_call(const struct bpf_insn *insn)
 {
 	return hone_insn_is_call(insn) && insn->src_reg == 0;

@@ -38,6 +38,8 @@
 #define HONE_SYM_GUARD "hone_guard"
 #define HONE_SYM_SLOTS "hone_slots"
 #define HONE_SYM_COUNTS "hone_counts"
+/* External functions: the kernel's, with their BTF id behind. */
+#define HONE_SYM_KFUNC "kfunc_"
 
 /* One module. Everything but LLVM's own objects lives in the arena. */
 struct hone_ir {

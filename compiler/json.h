@@ -79,6 +79,11 @@ void json_map(const struct json_place *at, uint32_t index, bool by_hand, struct 
 json_t *json_from_effects(const struct hone_effects *effects);
 void json_effects(const struct json_place *at, struct hone_effects *out);
 
+/* ---- kfunc_json.c ---- */
+
+json_t *json_from_kfuncs(const struct hone_unit *unit);
+void json_kfuncs(const struct json_place *at, struct hone_unit *out); /* at: perhaps absent */
+
 /* ---- facts_json.c ---- */
 
 json_t *json_from_unit(const struct hone_unit *unit);

@@ -297,7 +297,7 @@ static bool check(struct solving *s)
 
 static bool is_site(const struct bpf_insn *insn)
 {
-	return hone_insn_is_call(insn) &&
+	return hone_insn_is_helper_call(insn) &&
 	       (insn->imm == BPF_FUNC_map_lookup_elem || insn->imm == BPF_FUNC_tail_call);
 }
 

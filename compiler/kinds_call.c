@@ -68,6 +68,7 @@ static struct hone_param helper_param(const struct hone_code *code, const struct
 									   : HONE_STACK_BYTES;
 	if (memory.is_written)
 		param.written = param.touched;
+	param.is_kept = helper->is_kfunc && helper->returns_pointer && memory.is_written;
 	return param;
 }
 
@@ -80,9 +81,9 @@ struct hone_param hone_call_param(const struct hone_code *code, const struct hon
 		for (int to = BPF_REG_1; to <= BPF_REG_5; to++)
 			if (handed.from[to] == arg)
 				return kinds->functions[handed.callee].param[to];
-	if (!hone_insn_is_helper_call(&code->insns[at]))
+	if (!hone_insn_is_kernel_call(&code->insns[at]))
 		return (struct hone_param){.touched = nothing};
-	return helper_param(code, reg, hone_helper(code->insns[at].imm), arg);
+	return helper_param(code, reg, hone_callee(code, at), arg);
 }
 
 struct hone_reach hone_reach_in_frame(const struct hone_value *address,

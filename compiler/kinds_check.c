@@ -90,7 +90,7 @@ static bool check_call(const struct checking *s)
 
 	if (hone_insn_is_local_call(&s->code->insns[s->at]))
 		return check_local_call(s);
-	helper = hone_helper(s->code->insns[s->at].imm);
+	helper = hone_callee(s->code, s->at);
 	map = &s->reg[helper->map_arg];
 	/* unset arguments: those that trace_printk's format does not ask for */
 	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++) {

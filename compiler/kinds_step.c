@@ -280,7 +280,7 @@ static void set_after_call(struct hone_state *state, struct hone_value result)
 static struct hone_value step_helper(const struct hone_code *code, const struct hone_kinds *kinds,
 				     struct hone_state *state, uint32_t at)
 {
-	const struct hone_helper *helper = hone_helper(code->insns[at].imm);
+	const struct hone_helper *helper = hone_callee(code, at);
 	struct hone_value result = returned(code, state, helper, kinds->site_of[at]);
 
 	for (int arg = BPF_REG_1; arg <= helper->n_args; arg++)

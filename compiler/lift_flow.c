@@ -2,6 +2,10 @@
 /* lift_flow: jumps, helper calls and exit. */
 #include "compiler/lift.h"
 
+#include <stdio.h>
+
+#include "compiler/insn.h"
+
 static bool predicate_of(uint8_t op, LLVMIntPredicate *out)
 {
 	static const struct {
@@ -88,6 +92,52 @@ bool hone_lift_jump(struct hone_lifter *lifter, const struct bpf_insn *insn,
 	return true;
 }
 
+/* An external function by its id (relocate.c). LLVM may not have it twice: what the verifier makes
+ * of an iterator or a reference hangs on which instruction it is. */
+static LLVMValueRef declare_kfunc(struct hone_lifter *lifter, const struct hone_kfunc *kfunc)
+{
+	struct hone_ir *ir = lifter->ir;
+	LLVMValueRef function;
+	LLVMTypeRef args[5];
+	char name[32];
+
+	snprintf(name, sizeof(name), HONE_SYM_KFUNC "%u", kfunc->btf_id);
+	function = LLVMGetNamedFunction(ir->module, name);
+	if (function)
+		return function;
+	for (uint32_t i = 0; i < kfunc->n_args; i++)
+		args[i] = kfunc->args[i].flags & HONE_KFUNC_POINTER ? ir->ptr : ir->i64;
+	function = LLVMAddFunction(ir->module, name,
+				   LLVMFunctionType(kfunc->returns_pointer ? ir->ptr : ir->i64,
+						    args, kfunc->n_args, false));
+	hone_ir_attribute(ir, function, "nounwind", NULL);
+	hone_ir_attribute(ir, function, "noduplicate", NULL);
+	return function;
+}
+
+static bool lift_kfunc_call(struct hone_lifter *lifter)
+{
+	const struct hone_helper *callee = hone_callee(lifter->code, lifter->at);
+	const struct hone_kfunc *kfunc;
+	LLVMValueRef function, args[5], result;
+
+	if (!callee)
+		return false;
+	kfunc = &lifter->code->unit->kfuncs[callee - lifter->code->kfuncs];
+	function = declare_kfunc(lifter, kfunc);
+	for (unsigned int i = 0; i < kfunc->n_args; i++)
+		args[i] = kfunc->args[i].flags & HONE_KFUNC_POINTER
+				  ? hone_lift_ptr(lifter, BPF_REG_1 + i)
+				  : hone_lift_int(lifter, BPF_REG_1 + i);
+	result = LLVMBuildCall2(lifter->ir->builder, LLVMGlobalGetValueType(function), function,
+				args, kfunc->n_args, "");
+	if (kfunc->returns_pointer)
+		hone_lift_set_ptr(lifter, BPF_REG_0, result);
+	else
+		hone_lift_set_int(lifter, BPF_REG_0, result);
+	return true;
+}
+
 bool hone_lift_call(struct hone_lifter *lifter, const struct bpf_insn *insn)
 {
 	const struct hone_helper *helper = hone_helper(insn->imm);
@@ -96,6 +146,8 @@ bool hone_lift_call(struct hone_lifter *lifter, const struct bpf_insn *insn)
 
 	if (insn->src_reg == BPF_PSEUDO_CALL)
 		return hone_lift_local_call(lifter);
+	if (hone_insn_is_kfunc_call(insn))
+		return lift_kfunc_call(lifter);
 	if (insn->src_reg != 0 || !helper)
 		return false;
 	for (unsigned int i = 0; i < helper->n_args; i++)

@@ -156,6 +156,23 @@ static int resolve_function(struct object *object, int index, struct hone_image 
 	return 0;
 }
 
+/* A function of the kernel's, named by its BTF id. */
+static int resolve_kfunc(struct object *object, int index, struct hone_image *image, uint32_t at,
+			 const GElf_Sym *symbol)
+{
+	const char *name = elf_strptr(object->elf, object->strings_index, symbol->st_name);
+	struct bpf_insn *insn = &image->insns[at];
+	unsigned int id;
+	char end;
+
+	if (insn->code != (BPF_JMP | BPF_CALL) || symbol->st_shndx != SHN_UNDEF || !name ||
+	    sscanf(name, "kfunc_%u%c", &id, &end) != 1)
+		return refuse(object, "relocation %d: function %s", index, name ? name : "?");
+	insn->src_reg = BPF_PSEUDO_KFUNC_CALL;
+	insn->imm = (int32_t)id;
+	return 0;
+}
+
 /* What is not a function of the image's own: which instruction, what it refers to. The addend, if
  * any, is in the instruction and becomes the offset. */
 static int read_reference(struct object *object, int index, struct hone_image *image, uint32_t at,
@@ -198,6 +215,8 @@ static int read_reloc(struct object *object, int index, struct hone_image *image
 			      (unsigned long long)rel.r_offset);
 	if (symbol.st_shndx == object->text_index)
 		return resolve_function(object, index, image, (uint32_t)at, &symbol);
+	if (type == R_BPF_64_32)
+		return resolve_kfunc(object, index, image, (uint32_t)at, &symbol);
 	err = read_reference(object, index, image, (uint32_t)at, &symbol,
 			     &image->relocs[image->n_relocs]);
 	image->n_relocs += !err;

@@ -278,11 +278,9 @@ static void clean_after_call(struct state *state)
 
 static bool reads_argument(const struct hone_tested *t, uint32_t at, int arg)
 {
-	const struct bpf_insn *insn = &t->code->insns[at];
-
-	if (hone_insn_is_local_call(insn))
+	if (hone_insn_is_local_call(&t->code->insns[at]))
 		return t->code->functions[hone_function_named(t->code, at)].args >> arg & 1;
-	return arg <= hone_helper(insn->imm)->n_args;
+	return arg <= hone_callee(t->code, at)->n_args;
 }
 
 static void step_call(struct hone_tested *t, struct state *state, uint32_t at)

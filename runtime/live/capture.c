@@ -19,6 +19,7 @@
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
 #include "runtime/common/sys.h"
+#include "runtime/live/kfuncs.h"
 #include "runtime/live/map_order.h"
 #include "runtime/live/maps.h"
 
@@ -267,8 +268,9 @@ static int make_captured(struct load *load, struct hone_captured *out)
 	if (load->begin.status == HONE_LOAD_COPIED)
 		take_code(load, unit);
 	out->refused = refusal(load, unit, out->detail);
-	if (out->refused != HONE_REWRITTEN)
-		hone_unit_drop_code(unit);
+	if (out->refused == HONE_REWRITTEN)
+		return hone_kfuncs_describe(unit);
+	hone_unit_drop_code(unit);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "runtime/common/cleanup.h"
 #include "runtime/common/sys.h"
 #include "runtime/live/capture.h"
+#include "runtime/live/kfuncs.h"
 #include "runtime/live/maps.h"
 
 enum { LD_IMM64 = BPF_LD | BPF_IMM | BPF_DW, BOUND_MAX = 2 * HONE_MAPS_MAX };
@@ -374,6 +375,9 @@ static int rebuild_unit(struct rebuild *rebuild, const char *name, struct hone_u
 	take_attributes(rebuild, unit);
 	/* Nothing of it stays loaded while it is compared. */
 	bpf_object__close(TAKE_PTR(rebuild->object));
+	err = hone_kfuncs_describe(unit);
+	if (err)
+		return err;
 	err = hone_unit_verify(unit, rebuild->detail);
 	if (!err || err == -EBADMSG || !load_err)
 		return err;

@@ -153,4 +153,126 @@ int xdp_cpumap(struct xdp_md *ctx)
 	return ctx->data_end - ctx->data > 80 ? XDP_TX : XDP_PASS;
 }
 
+/* ---- functions of the kernel ---- */
+
+struct bpf_ct_opts___hone {
+	int netns_id;
+	int error;
+	__u8 l4proto;
+	__u8 dir;
+	__u8 reserved[2];
+};
+
+extern int bpf_dynptr_from_xdp(struct xdp_md *xdp, __u64 flags, struct bpf_dynptr *ptr) __ksym;
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *ptr) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *ptr, __u32 offset, void *buffer,
+			      __u32 buffer__szk) __ksym;
+extern void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *ptr, __u32 offset, void *buffer,
+				   __u32 buffer__szk) __ksym;
+extern __u32 bpf_dynptr_size(const struct bpf_dynptr *ptr) __ksym;
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
+extern struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *ctx, struct bpf_sock_tuple *tuple,
+					 __u32 tuple__sz, struct bpf_ct_opts___hone *opts,
+					 __u32 opts__sz) __ksym;
+extern void bpf_ct_release(struct nf_conn *ct) __ksym;
+extern void bpf_throw(__u64 cookie) __ksym;
+
+SEC("xdp")
+int dynptr_of_packet(struct xdp_md *ctx)
+{
+	struct bpf_dynptr ptr;
+	__u8 buffer[20], *header;
+
+	if (bpf_dynptr_from_xdp(ctx, 0, &ptr))
+		return XDP_ABORTED;
+	header = bpf_dynptr_slice(&ptr, 14, buffer, sizeof(buffer));
+	if (!header)
+		return XDP_DROP;
+	if (header[9] == 17)
+		return XDP_TX;
+	header = bpf_dynptr_slice_rdwr(&ptr, 0, buffer, 6);
+	if (!header)
+		return XDP_DROP;
+	header[0] ^= 1;
+	return bpf_dynptr_size(&ptr) & 1 ? XDP_TX : XDP_PASS;
+}
+
+SEC("tc")
+int dynptr_of_skb(struct __sk_buff *skb)
+{
+	struct bpf_dynptr ptr;
+	__u8 buffer[20] = {}, *header;
+
+	if (bpf_dynptr_from_skb(skb, 0, &ptr))
+		return TC_ACT_SHOT;
+	header = bpf_dynptr_slice(&ptr, 14, buffer, sizeof(buffer));
+	return header && header[9] == 17 ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
+/* A loop that stays one: the verifier sees it turn. */
+SEC("xdp")
+int open_coded_loop(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct bpf_iter_num it;
+	__u32 total = 0;
+	int *i;
+
+	bpf_iter_num_new(&it, 0, 40);
+	while ((i = bpf_iter_num_next(&it))) {
+		__u8 *at = data + (*i & 63);
+
+		if ((void *)(at + 1) > end)
+			break;
+		total += *at;
+		if (total > 6000)
+			break;
+	}
+	bpf_iter_num_destroy(&it);
+	return total & 1 ? XDP_TX : XDP_DROP;
+}
+
+/* Pointers are read from the kernel's own structures. */
+SEC("xdp")
+int kernel_context(struct xdp_md *ctx)
+{
+	struct xdp_buff *xdp = bpf_cast_to_kern_ctx(ctx);
+	int ifindex;
+
+	bpf_rcu_read_lock();
+	ifindex = xdp->rxq->dev->ifindex;
+	bpf_rcu_read_unlock();
+	return ifindex + xdp->data_end - xdp->data > 80 ? XDP_TX : XDP_PASS;
+}
+
+SEC("xdp")
+int connection(struct xdp_md *ctx)
+{
+	struct bpf_ct_opts___hone opts = {.netns_id = -1, .l4proto = 6};
+	struct bpf_sock_tuple tuple = {};
+	struct nf_conn *ct;
+
+	tuple.ipv4.saddr = ctx->data_end - ctx->data;
+	tuple.ipv4.daddr = 0x0100007f;
+	ct = bpf_xdp_ct_lookup(ctx, &tuple, sizeof(tuple.ipv4), &opts, sizeof(opts));
+	if (ct) {
+		bpf_ct_release(ct);
+		return XDP_DROP;
+	}
+	return opts.error ? XDP_PASS : XDP_TX;
+}
+
+SEC("xdp")
+int throws(struct xdp_md *ctx)
+{
+	if (ctx->rx_queue_index > 7)
+		bpf_throw(XDP_DROP);
+	return XDP_PASS;
+}
+
 char _license[] SEC("license") = "GPL";

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/common/cleanup.h"
+#include "runtime/live/kfuncs.h"
 #include "runtime/live/snapshot.h"
 
 enum { FUNCTIONS_MAX = 256 };
@@ -50,6 +51,8 @@ int object_unit_describe(const struct bpf_insn *insns, size_t n_insns, const int
 		return -ENOMEM;
 	memcpy(unit->insns, insns, n_insns * sizeof(*insns));
 	err = replace_fds(unit->insns, n_insns, fds, n_fds);
+	if (!err)
+		err = hone_kfuncs_describe(unit);
 	for (uint32_t i = 0; i < n_fds && !err; i++) {
 		unit->maps[i].index = i;
 		err = hone_map_describe(fds[i], &unit->maps[i]);

@@ -19,6 +19,13 @@ static struct bpf_insn insns[] = {
 	{.code = BPF_JMP | BPF_EXIT},
 };
 
+static struct hone_kfunc kfuncs[] = {
+	{4711,
+	 "bpf_dynptr_slice",
+	 true,
+	 4,
+	 {{HONE_KFUNC_POINTER | HONE_KFUNC_CONST, 16, 0}, {0}, {HONE_KFUNC_POINTER, 0, 4}, {0}}}};
+
 static struct hone_request a_request(struct hone_map *maps, uint32_t n_maps)
 {
 	return (struct hone_request){
@@ -39,6 +46,8 @@ static struct hone_request a_request(struct hone_map *maps, uint32_t n_maps)
 			 .func_info_rec_size = 8,
 			 .n_func_info = 1,
 			 .func_info = (uint8_t *)"\0\1\2\3\4\5\6\7",
+			 .n_kfuncs = 1,
+			 .kfuncs = kfuncs,
 			 .line_info_rec_size = 4,
 			 .n_line_info = 2,
 			 .line_info = (uint8_t *)"\10\1\2\3\4\5\6\7"},
@@ -116,6 +125,8 @@ static void a_request_comes_back_as_it_was(void **state)
 	assert_int_equal(back.unit.n_func_info, 1);
 	assert_memory_equal(back.unit.line_info, request.unit.line_info, 8);
 	assert_int_equal(back.unit.n_line_info, 2);
+	assert_int_equal(back.unit.n_kfuncs, 1);
+	assert_memory_equal(back.unit.kfuncs, kfuncs, sizeof(kfuncs));
 	assert_int_equal(back.unit.prog_id, 4000000000);
 	same_map(&back.unit.maps[0], &maps[0]);
 	same_map(&back.unit.maps[1], &maps[1]);
