@@ -203,6 +203,15 @@ LLVMValueRef hone_ir_store(struct hone_ir *ir, LLVMValueRef value, LLVMValueRef 
 	return store;
 }
 
+LLVMValueRef hone_ir_barrier(struct hone_ir *ir, LLVMValueRef value)
+{
+	LLVMTypeRef of = LLVMTypeOf(value), type = LLVMFunctionType(of, &of, 1, false);
+	LLVMValueRef hidden = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false,
+					       LLVMInlineAsmDialectATT, false);
+
+	return LLVMBuildCall2(ir->builder, type, hidden, &value, 1, "");
+}
+
 LLVMTypeRef hone_ir_int(const struct hone_ir *ir, unsigned int bytes)
 {
 	switch (bytes) {

@@ -88,6 +88,9 @@ LLVMValueRef hone_ir_at_const(struct hone_ir *ir, LLVMValueRef base, int64_t off
 /* Naturally aligned: with less the back end would split them into bytes. */
 LLVMValueRef hone_ir_load(struct hone_ir *ir, LLVMTypeRef type, LLVMValueRef address);
 LLVMValueRef hone_ir_store(struct hone_ir *ir, LLVMValueRef value, LLVMValueRef address);
+/* An empty asm: no instruction, but LLVM forgets what it knew about the i64 or
+ * pointer. */
+LLVMValueRef hone_ir_barrier(struct hone_ir *ir, LLVMValueRef value);
 LLVMTypeRef hone_ir_int(const struct hone_ir *ir, unsigned int bytes); /* 1, 2, 4, 8 */
 LLVMValueRef hone_ir_const(const struct hone_ir *ir, int64_t value);   /* i64 */
 
@@ -161,6 +164,11 @@ void hone_passes_run(struct hone_ir *ir, const struct hone_pass_input *input,
  * in the image's map, since an image has no other data.
  * Returns 0, -E2BIG, or -ENOTSUP (an initializer that is not plain bytes). */
 int hone_passes_settle(struct hone_ir *ir);
+
+/* ---- separate.c ---- */
+
+/* hone_separate() - after LLVM's passes: tests of pointers stay tests, each of its own. */
+void hone_separate(struct hone_ir *ir);
 
 /* ---- guard.c ---- */
 

@@ -3,7 +3,8 @@
  *
  * When: after passes and guard, before emit. First the stubs are inlined and registers become
  * values, so that what a stub made constant is constant everywhere; then O2 with the BPF
- * machine's own additions (O3 unrolls more and exceeds the stack). */
+ * machine's own additions (O3 unrolls more and exceeds the stack); and what the back end would
+ * combine to what the verifier refuses is kept apart (separate.c). */
 #include "compiler/ir.h"
 
 #include <errno.h>
@@ -36,5 +37,8 @@ int hone_optimize(struct hone_ir *ir)
 	for (size_t i = 0; !err && i < sizeof(stages) / sizeof(stages[0]); i++)
 		err = run(ir, stages[i], options);
 	LLVMDisposePassBuilderOptions(options);
-	return err ? err : hone_ir_verify(ir);
+	if (err)
+		return err;
+	hone_separate(ir);
+	return hone_ir_verify(ir);
 }

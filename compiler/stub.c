@@ -86,16 +86,6 @@ static LLVMValueRef build_real_lookup(const struct stub *stub)
 	return copy;
 }
 
-/* An empty asm: no instruction, but LLVM forgets what it knew about the value. */
-static LLVMValueRef barrier(struct hone_ir *ir, LLVMValueRef value)
-{
-	LLVMTypeRef type = LLVMFunctionType(ir->i64, &ir->i64, 1, false);
-	LLVMValueRef hidden = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false,
-					       LLVMInlineAsmDialectATT, false);
-
-	return LLVMBuildCall2(ir->builder, type, hidden, &value, 1, "");
-}
-
 /* An address in the image's map. */
 static LLVMValueRef table_at(struct hone_ir *ir, uint32_t offset, LLVMValueRef index)
 {
@@ -235,7 +225,7 @@ static LLVMValueRef either_zero(struct hone_ir *ir, LLVMValueRef x, LLVMValueRef
 	LLVMBuilderRef b = ir->builder;
 	LLVMValueRef x_sign = LLVMBuildOr(b, x, LLVMBuildNeg(b, x, ""), "");
 	LLVMValueRef y_sign = LLVMBuildOr(b, y, LLVMBuildNeg(b, y, ""), "");
-	LLVMValueRef both = barrier(ir, LLVMBuildAnd(b, x_sign, y_sign, ""));
+	LLVMValueRef both = hone_ir_barrier(ir, LLVMBuildAnd(b, x_sign, y_sign, ""));
 
 	return LLVMBuildLShr(b, both, hone_ir_const(ir, 63), "");
 }
@@ -335,7 +325,7 @@ static LLVMValueRef read_bit(struct hone_ir *ir, const struct hone_bitmap *bitma
 	LLVMValueRef mask = hone_ir_const(ir, (int64_t)bitmap->n_bits - 1);
 	LLVMValueRef word, bit;
 
-	index = LLVMBuildAnd(b, barrier(ir, index), mask, "");
+	index = LLVMBuildAnd(b, hone_ir_barrier(ir, index), mask, "");
 	word = LLVMBuildLShr(b, index, hone_ir_const(ir, 6), "");
 	word = LLVMBuildShl(b, word, hone_ir_const(ir, 3), "");
 	word = load_word(ir, table_at(ir, bitmap->offset, word), 0, 8, 8);
