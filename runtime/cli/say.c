@@ -86,14 +86,22 @@ static double real_of(const json_t *unit, const char *object, const char *key)
 	return json_number_value(json_object_get(json_object_get(unit, object), key));
 }
 
+static void say_program(const struct hone_cli *cli, const json_t *unit, const char *which)
+{
+	hone_say(cli, "id %lld, %lld instructions (%lld verified)", number_of(unit, which, "id"),
+		 number_of(unit, which, "insns"), number_of(unit, which, "verified"));
+}
+
 static void say_programs(const struct hone_cli *cli, const json_t *unit)
 {
-	hone_say(cli, "  original     %s, id %lld, %lld instructions\n", text_of(unit, "program"),
-		 number_of(unit, "original", "id"), number_of(unit, "original", "insns"));
+	hone_say(cli, "  original     %s, ", text_of(unit, "program"));
+	say_program(cli, unit, "original");
+	hone_say(cli, "\n");
 	if (!json_is_object(json_object_get(unit, "specialized")))
 		return;
-	hone_say(cli, "  specialized  id %lld, %lld instructions, generation %lld\n",
-		 number_of(unit, "specialized", "id"), number_of(unit, "specialized", "insns"),
+	hone_say(cli, "  specialized  ");
+	say_program(cli, unit, "specialized");
+	hone_say(cli, ", generation %lld\n",
 		 json_integer_value(json_object_get(unit, "generation")));
 }
 

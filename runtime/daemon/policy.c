@@ -30,6 +30,8 @@ static const struct setting settings_rows[] = {
 	{"max_table_bytes", UINT, AT(max_table_bytes), 4096, 1 << 28},
 	{"max_entries", UINT, AT(max_entries), 0, 1 << 24},
 	{"max_insns", UINT, AT(max_insns), 64, 1000000},
+	{"max_verified", UINT, AT(max_verified), 1, 1000000},
+	{"max_verified_ratio", NUMBER, AT(max_verified_ratio), 0, 1000000},
 	{"count_packets", BOOLEAN, AT(count_packets), 0, 0},
 	{"on_exit", ON_EXIT, AT(on_exit), 0, 0},
 	{"check_packets", UINT, AT(check_packets), 1, 100000000},
@@ -48,6 +50,8 @@ void hone_settings_default(struct hone_settings *out)
 		.max_table_bytes = 1 << 20,
 		.max_entries = 65536,
 		.max_insns = 100000,
+		.max_verified = 800000, /* the kernel stops at 1,000,000 */
+		.max_verified_ratio = 1.25,
 		.on_exit = HONE_EXIT_RESTORE,
 		.check_packets = 2000,
 		.gate_pairs = HONE_GATE_PAIRS,

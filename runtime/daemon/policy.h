@@ -30,6 +30,8 @@ struct hone_settings {
 	uint32_t max_table_bytes; /* see hone_policy */
 	uint32_t max_entries;
 	uint32_t max_insns;
+	uint32_t max_verified;	   /* instructions that the verifier walks of an image */
+	double max_verified_ratio; /* the same, over those of the original */
 	bool count_packets;
 	enum hone_on_exit on_exit;
 	uint32_t check_packets; /* of the differential run */

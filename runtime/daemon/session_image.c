@@ -18,6 +18,7 @@
 enum {
 	CHECK_BATCH = 1000,
 	CHECK_VARYING_MAX = 64, /* packets or batches not wholly compared */
+	VERIFIED_FREE = 1000, /* guard and small tables, on top of the ratio */
 	CHECK_WALL_MS = 60000,
 	CHECK_CPU_SECONDS = 60,
 };
@@ -67,6 +68,28 @@ static void note_identity(struct hone_generation *generation)
 		memcpy(generation->tag, info.tag, sizeof(generation->tag));
 }
 
+/* What the verifier walks is what a load costs, and how near the image is to no load at all. */
+static int check_budget(struct hone_session *session, uint32_t n_verified)
+{
+	const struct hone_settings *settings = &session->daemon->settings;
+	struct bpf_prog_info original = {0};
+	double allowed = settings->max_verified;
+
+	if (!hone_prog_info_by_id(session->unit.prog_id, &original)) {
+		double by_ratio =
+			settings->max_verified_ratio * original.verified_insns + VERIFIED_FREE;
+
+		allowed = by_ratio < allowed ? by_ratio : allowed;
+	}
+	if (n_verified <= allowed)
+		return 0;
+	session->reason = HONE_NO_BUDGET_VERIFIED;
+	snprintf(session->detail, sizeof(session->detail),
+		 "%u instructions of the image, %u of the original, allowed are %.0f", n_verified,
+		 original.verified_insns, allowed);
+	return -E2BIG;
+}
+
 int hone_image_load(struct hone_session *session)
 {
 	struct hone_generation *candidate = &session->candidate;
@@ -100,7 +123,7 @@ int hone_image_load(struct hone_session *session)
 	candidate->image_fd = loaded.fd;
 	candidate->prog_id = loaded.id;
 	note_identity(candidate);
-	return 0;
+	return check_budget(session, loaded.n_verified);
 }
 
 /* ---- check and gate, in children ---- */

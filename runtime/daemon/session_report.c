@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/common/cleanup.h"
+#include "runtime/common/sys.h"
 #include "runtime/daemon/session.h"
 
 static const char *const attach_names[] = {
@@ -16,14 +17,22 @@ static const char *const attach_names[] = {
 _Static_assert(sizeof(attach_names) / sizeof(attach_names[0]) == HONE_ATTACH_N,
 	       "a new attach kind needs a name");
 
+/* What the verifier walked of a program; null: it is gone. */
+static json_t *verified_json(uint32_t id)
+{
+	struct bpf_prog_info info;
+
+	return hone_prog_info_by_id(id, &info) ? json_null() : json_integer(info.verified_insns);
+}
+
 static json_t *program_json(uint32_t id, const uint8_t tag[BPF_TAG_SIZE], uint32_t n_insns)
 {
 	char text[2 * BPF_TAG_SIZE + 1];
 
 	for (size_t i = 0; i < BPF_TAG_SIZE; i++)
 		snprintf(text + 2 * i, 3, "%02x", tag[i]);
-	return json_pack("{s:I,s:s,s:I}", "id", (json_int_t)id, "tag", text, "insns",
-			 (json_int_t)n_insns);
+	return json_pack("{s:I,s:s,s:I,s:o}", "id", (json_int_t)id, "tag", text, "insns",
+			 (json_int_t)n_insns, "verified", verified_json(id));
 }
 
 static json_t *guard_json(const struct hone_session *session)

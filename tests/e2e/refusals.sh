@@ -37,3 +37,18 @@ honed_start
 say "a state that cannot be written"
 hone detach v0 || fail "detach"
 honed_stop
+
+# An image that the verifier walks too long, by number or beside the original; both are told.
+in_ns ip link set dev v0 xdpdrv off
+HONED_ARGS=(--policy "$TMP/policy.json")
+for budget in '"max_verified": 100' '"max_verified_ratio": 0'; do
+	echo "{$budget}" >"$TMP/policy.json"
+	honed_start
+	in_ns xdp-filter load v0 -m native -f ipv4 || fail "cannot load xdp-filter"
+	says NO_BUDGET_VERIFIED hone -j attach v0 --level 2
+	[ "$(hone status v0 -j | field '.units[0].original.verified')" -gt 1000 ] ||
+		fail "no count of the original"
+	hone detach v0 || fail "detach"
+	in_ns xdp-filter unload v0 || fail "cannot unload xdp-filter"
+	honed_stop
+done

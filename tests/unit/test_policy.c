@@ -25,6 +25,8 @@ static const struct bad_row bad_rows[] = {
 	{"{\"quite_ms\": 1}", "quite_ms: is not a setting"},
 	{"{\"max_compiles_per_second\": 0}", "max_compiles_per_second"},
 	{"{\"max_insns\": 2000000}", "max_insns"},
+	{"{\"max_verified\": 1000001}", "max_verified: must be from 1"},
+	{"{\"max_verified_ratio\": -1}", "max_verified_ratio"},
 	{"{\"count_packets\": 1}", "count_packets: must be true or false"},
 	{"{\"on_exit\": \"leave\"}", "on_exit"},
 	{"{\"gate_min_ratio\": \"2\"}", "gate_min_ratio"},
