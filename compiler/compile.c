@@ -139,7 +139,7 @@ static bool specialize(struct compile *c)
 				.analysis = c->analysis,
 			},
 			c->out);
-	if (hone_guard_build(c->ir, request->policy.count_packets))
+	if (hone_guard_build(c->ir, request->unit.prog_type, request->policy.count_packets))
 		return refuse(c, HONE_NO_BUDGET, "the guard");
 	return true;
 }

@@ -10,6 +10,7 @@
 
 #include "runtime/bpf/abi.h"
 
+#include <linux/pkt_cls.h>
 #include <string.h>
 
 static LLVMBasicBlockRef add_block(struct hone_ir *ir, const char *name)
@@ -67,9 +68,17 @@ static int build_count(struct hone_ir *ir, uint32_t index, const char *name)
 	return 0;
 }
 
+/* What keeps a packet from going on undecided. 0 is XDP_ABORTED, and "drop" of most other types. */
+static unsigned int drop_verdict(uint32_t prog_type)
+{
+	return prog_type == BPF_PROG_TYPE_SCHED_CLS || prog_type == BPF_PROG_TYPE_SCHED_ACT
+		       ? TC_ACT_SHOT
+		       : XDP_ABORTED;
+}
+
 /* The tail call's index is a constant, so that the kernel makes it a direct jump. It fails only
  * when too many tail calls came before, or nobody put the original there. */
-static int build_fallback(struct hone_ir *ir)
+static int build_fallback(struct hone_ir *ir, uint32_t prog_type)
 {
 	LLVMValueRef args[] = {
 		LLVMGetParam(ir->function, 0),
@@ -81,11 +90,11 @@ static int build_fallback(struct hone_ir *ir)
 	if (err)
 		return err;
 	hone_ir_helper(ir, BPF_FUNC_tail_call, ir->i64, args, 3);
-	LLVMBuildRet(ir->builder, LLVMConstInt(ir->i32, XDP_ABORTED, false));
+	LLVMBuildRet(ir->builder, LLVMConstInt(ir->i32, drop_verdict(prog_type), false));
 	return 0;
 }
 
-int hone_guard_build(struct hone_ir *ir, bool count_packets)
+int hone_guard_build(struct hone_ir *ir, uint32_t prog_type, bool count_packets)
 {
 	LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(ir->function);
 	LLVMValueRef old_branch = LLVMGetBasicBlockTerminator(entry);
@@ -105,7 +114,7 @@ int hone_guard_build(struct hone_ir *ir, bool count_packets)
 	expect_first(ir, LLVMBuildCondBr(ir->builder, is_valid, valid, stale));
 
 	LLVMPositionBuilderAtEnd(ir->builder, stale);
-	err = build_fallback(ir);
+	err = build_fallback(ir, prog_type);
 
 	LLVMPositionBuilderAtEnd(ir->builder, valid);
 	if (!err && count_packets)

@@ -178,7 +178,7 @@ void hone_separate(struct hone_ir *ir);
  * count_packets: also count the packets that the image decides
  *
  * Returns 0, or -E2BIG: not even 8 bytes of tables are allowed. */
-int hone_guard_build(struct hone_ir *ir, bool count_packets);
+int hone_guard_build(struct hone_ir *ir, uint32_t prog_type, bool count_packets);
 
 /* ---- pipeline.c ---- */
 

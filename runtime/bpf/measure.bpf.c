@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* measure: one program that runs A, B, A again and nothing in turn, over a trace of flows.
+/* measure: one program that runs A, B, A again and nothing in turn, over a trace of flows; one for
+ * XDP, one for tc, of which measure.c loads the one that it needs.
  *
  * When: under BPF_PROG_TEST_RUN with repeat, by measure.c; never attached.
  * Does: writes the next tuple of the trace into the frame, tail-calls the variant of the phase;
@@ -10,6 +11,7 @@
  * begins. Each variant has a call instruction of its own with a constant index, which the kernel
  * makes a direct jump; a variable one would cost 12 ns. Stores are as wide as the loads that
  * programs do, or those would stall. */
+#define BPF_NO_PRESERVE_ACCESS_INDEX /* contexts are no kernel structures */
 #include "vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
@@ -59,7 +61,16 @@ static __always_inline void begin_segment(void)
 	run.left = segment % 2 ? run.timed_packets : run.warm_packets;
 }
 
-/* The header as the first packet had it. Widths as of a program that copies addresses. */
+/* Widths as of a program that copies addresses. */
+static __always_inline void restore_macs(volatile __u8 *frame)
+{
+	*(volatile __u32 *)frame = *(const volatile __u32 *)template;
+	*(volatile __u16 *)(frame + 4) = *(const volatile __u16 *)(template + 4);
+	*(volatile __u32 *)(frame + 6) = *(const volatile __u32 *)(template + 6);
+	*(volatile __u16 *)(frame + 10) = *(const volatile __u16 *)(template + 10);
+}
+
+/* The header as the first packet had it. */
 static __always_inline bool restore(struct xdp_md *ctx)
 {
 	long grown = (long)ctx->data_end - (long)ctx->data - HONE_TIMED_FRAME_BYTES;
@@ -77,19 +88,47 @@ static __always_inline bool restore(struct xdp_md *ctx)
 		for (int i = 0; i < HONE_TIMED_FRAME_BYTES; i += 8)
 			*(volatile __u64 *)(frame + i) = *(const volatile __u64 *)(template + i);
 	}
-	*(volatile __u32 *)frame = *(const volatile __u32 *)template;
-	*(volatile __u16 *)(frame + 4) = *(const volatile __u16 *)(template + 4);
-	*(volatile __u32 *)(frame + 6) = *(const volatile __u32 *)(template + 6);
-	*(volatile __u16 *)(frame + 10) = *(const volatile __u16 *)(template + 10);
+	restore_macs(frame);
 	return true;
 }
 
-static __always_inline bool write_tuple(struct xdp_md *ctx)
+/* The same for an skb. It is one and the same for all packets of a run: what a program writes to
+ * its fields is there for the next one, too. */
+static __always_inline bool restore_skb(struct __sk_buff *skb)
+{
+	long grown = (long)skb->len - HONE_TIMED_FRAME_BYTES;
+	volatile struct __sk_buff *set = skb; /* the verifier refuses two fields by one store */
+	volatile __u8 *frame;
+
+	set->mark = 0;
+	set->priority = 0;
+	set->tc_index = 0;
+	set->queue_mapping = 0;
+#pragma unroll
+	for (int i = 0; i < 5; i++)
+		set->cb[i] = 0;
+	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
+		return false;
+	if (grown != 0 && bpf_skb_adjust_room(skb, (int)-grown, BPF_ADJ_ROOM_MAC, 0))
+		return false;
+	barrier_var(skb);
+	frame = (void *)(long)skb->data;
+	if ((void *)(long)skb->data_end < (void *)(long)skb->data + HONE_TIMED_FRAME_BYTES)
+		return false;
+	if (grown != 0) {
+#pragma unroll
+		for (int i = 0; i < HONE_TIMED_FRAME_BYTES; i += 8)
+			*(volatile __u64 *)(frame + i) = *(const volatile __u64 *)(template + i);
+	}
+	restore_macs(frame);
+	return true;
+}
+
+static __always_inline bool write_tuple(void *frame, const void *end)
 {
 	const struct hone_timed_tuple *tuple = &trace[run.at++ % HONE_TIMED_TRACE_N];
-	void *frame = (void *)(long)ctx->data;
 
-	if ((void *)(long)ctx->data_end < frame + HONE_TIMED_FRAME_BYTES)
+	if (end < frame + HONE_TIMED_FRAME_BYTES)
 		return false;
 	*(volatile __u32 *)(frame + TTL_AT) = *(const __u32 *)&tuple->ttl;
 	*(volatile __u64 *)(frame + ADDRESSES_AT) = tuple->addresses;
@@ -97,17 +136,16 @@ static __always_inline bool write_tuple(struct xdp_md *ctx)
 	return true;
 }
 
-SEC("xdp")
-int measure(struct xdp_md *ctx)
+static __always_inline void count_packet(void)
 {
 	if (run.left == 0)
 		begin_segment();
 	run.left--;
-	if ((restores && !restore(ctx)) || !write_tuple(ctx)) {
-		run.failed++;
-		return XDP_ABORTED;
-	}
+}
 
+/* Comes back after HONE_TIMED_NOTHING, and when a tail call failed. */
+static __always_inline void call_variant(void *ctx)
+{
 	switch (run.variant) {
 	case HONE_TIMED_A:
 		bpf_tail_call_static(ctx, &hone_timed, HONE_TIMED_A);
@@ -119,10 +157,33 @@ int measure(struct xdp_md *ctx)
 		bpf_tail_call_static(ctx, &hone_timed, HONE_TIMED_A_AGAIN);
 		break;
 	default:
-		return XDP_PASS;
+		return;
 	}
 	run.failed++;
-	return XDP_ABORTED;
+}
+
+SEC("xdp")
+int measure(struct xdp_md *ctx)
+{
+	count_packet();
+	if ((restores && !restore(ctx)) ||
+	    !write_tuple((void *)(long)ctx->data, (void *)(long)ctx->data_end))
+		run.failed++;
+	else
+		call_variant(ctx);
+	return XDP_PASS;
+}
+
+SEC("tc")
+int measure_skb(struct __sk_buff *skb)
+{
+	count_packet();
+	if ((restores && !restore_skb(skb)) ||
+	    !write_tuple((void *)(long)skb->data, (void *)(long)skb->data_end))
+		run.failed++;
+	else
+		call_variant(skb);
+	return 0; /* TC_ACT_OK */
 }
 
 char LICENSE[] SEC("license") = "GPL";

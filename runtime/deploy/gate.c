@@ -17,6 +17,7 @@
 #include "runtime/bpf/abi.h"
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
+#include "runtime/deploy/load_program.h"
 #include "runtime/deploy/measure.h"
 #include "runtime/deploy/sandbox.h"
 #include "runtime/deploy/targets.h"
@@ -33,6 +34,34 @@ struct gate {
 };
 
 /* ---- programs ---- */
+
+/* What a program must not do to the one packet that a measurement runs on. */
+static const struct {
+	int32_t helper;
+	const char *why;
+} unmeasurable[] = {
+	{BPF_FUNC_clone_redirect, "bpf_clone_redirect() would send the packets for real"},
+	{BPF_FUNC_skb_change_tail, "bpf_skb_change_tail() moves the packet further each time"},
+	{BPF_FUNC_skb_change_proto, "bpf_skb_change_proto() is not undone"},
+	{BPF_FUNC_skb_change_type, "bpf_skb_change_type() is not undone"},
+};
+
+/* Refuses a program that calls one of them. */
+static void look_at_calls(struct gate *gate)
+{
+	for (uint32_t at = 0; at < gate->unit->n_insns; at++) {
+		const struct bpf_insn *insn = &gate->unit->insns[at];
+		bool is_call = insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == 0;
+
+		for (size_t i = 0; is_call && i < sizeof(unmeasurable) / sizeof(*unmeasurable); i++)
+			if (insn->imm == unmeasurable[i].helper) {
+				gate->result.refused = HONE_GATE_NOT_MEASURED;
+				snprintf(gate->result.detail, sizeof(gate->result.detail), "%s",
+					 unmeasurable[i].why);
+			}
+		at += hone_insn_is_ld_imm64(insn);
+	}
+}
 
 static void refuse(struct gate *gate, enum hone_reason reason)
 {
@@ -130,7 +159,7 @@ int hone_gate_run(const struct hone_unit *unit, const struct hone_maps *maps,
 		  struct hone_gate_result *out)
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
-	int err;
+	int err = 0;
 
 	if (!gate)
 		return -ENOMEM;
@@ -138,7 +167,9 @@ int hone_gate_run(const struct hone_unit *unit, const struct hone_maps *maps,
 	gate->opts = opts;
 	gate->sandbox = (struct hone_sandbox)HONE_SANDBOX_EMPTY;
 	gate->root.fd = -1;
-	err = clone_maps(gate, opts->chain ? &opts->chain->maps : maps);
+	look_at_calls(gate);
+	if (!gate->result.refused)
+		err = clone_maps(gate, opts->chain ? &opts->chain->maps : maps);
 	if (!err && !gate->result.refused)
 		err = load_programs(gate, image);
 	if (!err && !gate->result.refused)

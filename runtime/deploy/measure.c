@@ -17,6 +17,7 @@
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
 #include "runtime/common/sys.h"
+#include "runtime/common/tcx.h"
 #include "runtime/deploy/measure.h"
 #include "runtime/deploy/sandbox.h"
 
@@ -72,9 +73,17 @@ static void fill_trace(struct hone_timed_tuple *to, const struct hone_tuple *fro
 /* ---- the wrapper ---- */
 
 struct kind {
+	enum bpf_prog_type type;
 	uint32_t flags;
-	enum bpf_attach_type attach_type;
+	uint32_t attach_type;
 };
+
+/* The one program of the object that is loaded: both together would contend for the slots. */
+static struct bpf_program *wrapper_of(const struct measure_bpf *skel)
+{
+	return bpf_program__autoload(skel->progs.measure) ? skel->progs.measure
+							  : skel->progs.measure_skb;
+}
 
 static int fill_slots(const struct measure_bpf *skel, int a_fd, int b_fd)
 {
@@ -98,8 +107,13 @@ static int load_as(const struct kind *kind, int a_fd, int b_fd, bool restores,
 		return -errno;
 	skel->rodata->restores = restores;
 	memcpy((void *)skel->rodata->template, frame_template, sizeof(frame_template));
-	err = bpf_program__set_flags(skel->progs.measure, kind->flags);
-	err = err ?: bpf_program__set_expected_attach_type(skel->progs.measure, kind->attach_type);
+	err = bpf_program__set_autoload(kind->type == BPF_PROG_TYPE_XDP ? skel->progs.measure_skb
+									: skel->progs.measure,
+					false);
+	err = err ?: bpf_program__set_flags(wrapper_of(skel), kind->flags);
+	err = err
+		      ?: bpf_program__set_expected_attach_type(
+				 wrapper_of(skel), (enum bpf_attach_type)kind->attach_type);
 	err = err ?: measure_bpf__load(skel);
 	err = err ?: fill_slots(skel, a_fd, b_fd);
 	if (err) {
@@ -113,14 +127,23 @@ static int load_as(const struct kind *kind, int a_fd, int b_fd, bool restores,
 static int load(int a_fd, int b_fd, bool restores, struct measure_bpf **out)
 {
 	static const struct kind kinds[] = {
-		{0, BPF_XDP},
-		{BPF_F_XDP_HAS_FRAGS, BPF_XDP},
-		{0, 0},
-		{BPF_F_XDP_HAS_FRAGS, 0},
+		{BPF_PROG_TYPE_XDP, 0, BPF_XDP},
+		{BPF_PROG_TYPE_XDP, BPF_F_XDP_HAS_FRAGS, BPF_XDP},
+		{BPF_PROG_TYPE_XDP, 0, 0},
+		{BPF_PROG_TYPE_XDP, BPF_F_XDP_HAS_FRAGS, 0},
+		{BPF_PROG_TYPE_SCHED_CLS, 0, 0},
+		{BPF_PROG_TYPE_SCHED_CLS, 0, HONE_TCX_INGRESS},
+		{BPF_PROG_TYPE_SCHED_CLS, 0, HONE_TCX_EGRESS},
 	};
-	int err = 0;
+	struct bpf_prog_info info;
+	int err = hone_prog_info(a_fd, &info);
 
+	if (err)
+		return hone_log_err(err, "measure: not a program");
+	err = -EINVAL;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].type != info.type)
+			continue;
 		err = load_as(&kinds[i], a_fd, b_fd, restores, out);
 		if (err != -EINVAL)
 			break;
@@ -162,7 +185,7 @@ static int run_pairs(struct measure_bpf *skel, uint32_t n_pairs, uint32_t packet
 
 	memcpy(frame, frame_template, sizeof(frame));
 	skel->bss->run = (struct hone_timed_run){.warm_packets = warm, .timed_packets = timed};
-	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.measure), &opts))
+	if (bpf_prog_test_run_opts(bpf_program__fd(wrapper_of(skel)), &opts))
 		return hone_log_err(-errno, "measure: BPF_PROG_TEST_RUN");
 	if (skel->bss->run.failed)
 		return hone_log_err(-EIO, "measure: %llu of %u packets were lost on the way",
@@ -270,7 +293,7 @@ static bool ran_with_stats(const struct measure_bpf *skel)
 {
 	struct bpf_prog_info info;
 
-	if (hone_prog_info(bpf_program__fd(skel->progs.measure), &info) || info.run_cnt == 0)
+	if (hone_prog_info(bpf_program__fd(wrapper_of(skel)), &info) || info.run_cnt == 0)
 		return false;
 	hone_log_warn("measure: the kernel counts run times (kernel.bpf_stats_enabled, or a tool "
 		      "that asked for it): every figure is about 40 ns too high");

@@ -20,8 +20,9 @@ struct hone_measure_opts {
 	uint32_t pairs;			/* >= 1; HONE_MEASURE_PAIRS for a figure */
 	uint32_t packets;		/* timed, per program and pair; HONE_MEASURE_PACKETS */
 	const struct hone_tuple *trace; /* HONE_TRACE_N, in the order they are sent */
-	/* The programs change MAC addresses or move the frame's start: put both back for each
-	 * packet. TTL, IP checksum, addresses and ports are always written anew. */
+	/* The programs change MAC addresses, move the frame's start, or write to fields of an skb:
+	 * put all back for each packet. TTL, IP checksum, addresses and ports are always written
+	 * anew. */
 	bool restores;
 };
 
@@ -45,11 +46,11 @@ struct hone_measure_result {
 	bool stats_on; /* the kernel counted run times: about 40 ns more in every figure */
 };
 
-/* hone_measure() - run both XDP programs (fds of whole attached paths: an original, a root) from
- * one wrapper which tail-calls A, B, A' and nothing in turn, under BPF_PROG_TEST_RUN. They should
- * share map instances. Packets are Ethernet (to 02:00:00:00:00:01) + IPv4 + UDP or TCP, 64 bytes.
- * The calling thread stays on one CPU meanwhile. Nothing is attached; what the programs write to
- * their maps, they write.
+/* hone_measure() - run both programs, XDP or tc (fds of whole attached paths: an original, a root)
+ * from one wrapper which tail-calls A, B, A' and nothing in turn, under BPF_PROG_TEST_RUN. They
+ * should share map instances. Packets are Ethernet (to 02:00:00:00:00:01) + IPv4 + UDP or TCP, 64
+ * bytes. The calling thread stays on one CPU meanwhile. Nothing is attached; what the programs
+ * write to their maps, they write.
  *
  * Returns 0, -EINVAL (options), -ENOTSUP (the programs cannot be called by one wrapper: type,
  * fragments, attach type), -EIO (packets were lost on the way), or -errno. Logged. */

@@ -225,6 +225,46 @@ static void refuses_an_image_that_the_verifier_refuses(void **state)
 	assert_int_equal(result.pairs, 0);
 }
 
+/* As one of its own type, whose slots take no XDP program. */
+static void measures_tc_programs(void **state)
+{
+	const struct bpf_insn insns[] = {COUNT(map_fd), LOOP(TURNS), PASS()};
+	struct bpf_insn room[N(image_insns)];
+	struct hone_image image = make_image(room, FLOOR_TURNS);
+	struct hone_gate_result result;
+	struct object_unit tc = {.unit.prog_type = BPF_PROG_TYPE_SCHED_CLS};
+
+	(void)state;
+	assert_int_equal(object_unit_describe(insns, N(insns), &map_fd, 1, &tc), 0);
+	strcpy(tc.unit.name, "tc");
+	strcpy(tc.unit.license, "GPL");
+	assert_int_equal(hone_gate_run(&tc.unit, &tc.maps, &image, &quick, &result), 0);
+	assert_int_equal(result.refused, HONE_REWRITTEN);
+	assert_true(result.ratio > 2);
+	object_unit_close(&tc);
+}
+
+static void refuses_what_would_send_packets(void **state)
+{
+	const struct bpf_insn insns[] = {
+		ASM_MOV_IMM(BPF_REG_2, 1),
+		ASM_MOV_IMM(BPF_REG_3, 0),
+		ASM_CALL(BPF_FUNC_clone_redirect),
+		PASS(),
+	};
+	struct bpf_insn room[N(image_insns)];
+	struct hone_image image = make_image(room, FLOOR_TURNS);
+	struct hone_gate_result result;
+	struct object_unit tc = {.unit.prog_type = BPF_PROG_TYPE_SCHED_CLS};
+
+	(void)state;
+	assert_int_equal(object_unit_describe(insns, N(insns), NULL, 0, &tc), 0);
+	assert_int_equal(hone_gate_run(&tc.unit, &tc.maps, &image, &quick, &result), 0);
+	assert_int_equal(result.refused, HONE_GATE_NOT_MEASURED);
+	assert_non_null(strstr(result.detail, "clone_redirect"));
+	object_unit_close(&tc);
+}
+
 static void refuses_maps_that_cannot_be_copied(void **state)
 {
 	struct bpf_insn insns[N(image_insns)];
@@ -256,6 +296,8 @@ int main(void)
 		cmocka_unit_test(sends_the_keys_of_the_maps),
 		cmocka_unit_test(refuses_an_image_that_the_verifier_refuses),
 		cmocka_unit_test(refuses_maps_that_cannot_be_copied),
+		cmocka_unit_test(measures_tc_programs),
+		cmocka_unit_test(refuses_what_would_send_packets),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
