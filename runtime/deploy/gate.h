@@ -32,8 +32,8 @@ struct hone_gate_result {
  * the maps as addresses and ports.
  *
  * Refuses: GATE_NOT_FASTER (the ratio is not beyond 1 by more than the noise of the same run, or
- * not above min_ratio), GATE_NOT_MEASURED, CHECK_NOT_CLONED, CHECK_VERIFIER (of the image, or of the root).
- * Returns 0 with *out, or -errno if it could not be run. Attaches and pins nothing. */
+ * not above min_ratio), GATE_NOT_MEASURED, CHECK_NOT_CLONED, CHECK_VERIFIER (of the image, or of
+ * the root). Returns 0 with *out, or -errno if it could not be run. Attaches and pins nothing. */
 int hone_gate_run(const struct hone_unit *unit, const struct hone_maps *maps,
 		  const struct hone_image *image, const struct hone_gate_opts *opts,
 		  struct hone_gate_result *out);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* swap: images come and go under load: no packet is lost, duplicated or judged otherwise. The
- * packets are numbered, and counted by the programs that judge them. HONE_LONG=1: 1,000 swaps
- * and at least a million packets. */
+ * packets are numbered, and counted by the programs that judge them. On XDP, on tc and on tcx.
+ * HONE_LONG=1: 1,000 swaps and at least a million packets each. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -26,28 +26,40 @@
 
 #include "runtime/common/cleanup.h"
 #include "runtime/common/log.h"
+#include "runtime/common/tcx.h"
 #include "runtime/deploy/swap.h"
 #include "tests/kernel/swap_load.h"
 #include "tests/tools/identity_image.h"
 #include "tests/tools/kernel_test.h"
 #include "tests/tools/object_unit.h"
+#include "tests/tools/tcx_attach.h"
 #include "tests/tools/traffic.h"
 
 #define DIR_OF_UNIT "/sys/fs/bpf/hone/units/v1"
 
 enum {
 	EPOCH = 9,
-	SWAPS = 150,
+	SWAPS = 100,
 	SWAPS_LONG = 1000,
-	PACKETS = 100000,
+	PACKETS = 50000,
 	PACKETS_LONG = 1000000,
-	SWAPS_PER_ROOT = 50,  /* then the image is withdrawn, and the root with it */
+	SWAPS_PER_ROOT = 30,  /* then the image is withdrawn, and the root with it */
 	SWAPS_PER_BREACH = 7, /* then the guard is broken for a while */
 	DROPPED_EVERY = 3,
 };
 
+/* How the subject is attached. */
+struct way {
+	const char *program;
+	const char *target; /* NULL: by its id */
+	void (*attach)(void);
+	bool has_next; /* swap_load_next counts what passes */
+};
+
 static struct {
+	const struct way *way;
 	struct object_unit subject;
+	struct bpf_object *next;
 	struct hone_deployment deployment;
 	struct hone_image image;
 	int netns_fd, guard_fd;
@@ -95,20 +107,89 @@ static void make_image(void)
 	assert_int_equal(n, 1);
 }
 
-static int set_up(void **state)
+static void attach_xdp(void)
 {
-	struct hone_target target;
+	assert_int_equal(bpf_xdp_attach((int)if_nametoindex("v1"), t.subject.prog_fd,
+					XDP_FLAGS_DRV_MODE, NULL),
+			 0);
+}
 
+/* The program that counts what passes, on the subject's map. */
+static int load_next(void)
+{
+	struct bpf_program *program;
+
+	t.next = bpf_object__open_file(SWAP_LOAD_OBJECT, NULL);
+	assert_non_null(t.next);
+	bpf_object__for_each_program(program, t.next) bpf_program__set_autoload(
+		program, !strcmp(bpf_program__name(program), "swap_load_next"));
+	assert_int_equal(
+		bpf_map__reuse_fd(bpf_object__find_map_by_name(t.next, "passed"), map_fd("passed")),
+		0);
+	assert_int_equal(bpf_object__load(t.next), 0);
+	return bpf_program__fd(bpf_object__find_program_by_name(t.next, "swap_load_next"));
+}
+
+static void attach_filter(int prog_fd, uint32_t priority)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex("v1"),
+		    .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .priority = priority, .handle = 1);
+	int err = bpf_tc_hook_create(&hook);
+
+	assert_true(err == 0 || err == -EEXIST);
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+}
+
+static void attach_tc(void)
+{
+	attach_filter(t.subject.prog_fd, 1);
+	attach_filter(load_next(), 2);
+}
+
+static void attach_tcx(void)
+{
+	uint32_t ifindex = if_nametoindex("v1");
+	int err = tcx_attach(ifindex, HONE_TCX_INGRESS, t.subject.prog_fd);
+
+	if (err == -EINVAL) {
+		print_message("skip: the kernel has no tcx\n");
+		skip();
+	}
+	assert_int_equal(err, 0);
+	assert_int_equal(tcx_attach(ifindex, HONE_TCX_INGRESS, load_next()), 0);
+}
+
+static struct way ways[] = {
+	{"swap_load", "v1", attach_xdp, false},
+	{"swap_load_tc", "tc:v1:ingress:1:1", attach_tc, true},
+	{"swap_load_tc", NULL, attach_tcx, true},
+};
+
+static int set_up_group(void **state)
+{
 	(void)state;
 	kernel_test_needs_root();
 	hone_log_libbpf();
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) ||
-	    mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL) ||
-	    system("ip link add v0 type veth peer name v1 && ip link set v0 up && "
-		   "ip link set v1 up"))
+	    mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL))
 		return -1;
 	t.netns_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(object_unit_open(SWAP_LOAD_OBJECT, "swap_load", &t.subject), 0);
+	return t.netns_fd < 0 ? -1 : 0;
+}
+
+static int set_up(void **state)
+{
+	struct hone_target target;
+	char id[16];
+
+	t.way = *state;
+	t.is_over = false;
+	memset(t.passed, 0, sizeof(t.passed));
+	assert_int_equal(system("ip link add v0 type veth peer name v1 && ip link set v0 up && "
+				"ip link set v1 up"),
+			 0);
+	assert_int_equal(object_unit_open(SWAP_LOAD_OBJECT, t.way->program, &t.subject), 0);
 	fill_maps();
 	make_image();
 	t.guard_fd = kernel_test_guard();
@@ -116,10 +197,10 @@ static int set_up(void **state)
 	t.received = mmap(NULL, sizeof(*t.received), PROT_READ, MAP_SHARED, map_fd("counts"), 0);
 	assert_ptr_not_equal(t.received, MAP_FAILED);
 
-	assert_int_equal(bpf_xdp_attach((int)if_nametoindex("v1"), t.subject.prog_fd,
-					XDP_FLAGS_DRV_MODE, NULL),
-			 0);
-	assert_int_equal(hone_target_resolve("v1", t.netns_fd, &target), 0);
+	t.way->attach();
+	snprintf(id, sizeof(id), "id:%u", t.subject.unit.prog_id);
+	assert_int_equal(
+		hone_target_resolve(t.way->target ? t.way->target : id, t.netns_fd, &target), 0);
 	assert_int_equal(hone_deploy_new(DIR_OF_UNIT, &target, 0, &t.deployment), 0);
 	t.stack_fd = traffic_listen("v1");
 	return t.stack_fd < 0 ? t.stack_fd : traffic_open("v0", &t.traffic);
@@ -132,8 +213,11 @@ static int tear_down(void **state)
 	close(t.stack_fd);
 	assert_int_equal(hone_deploy_remove(&t.deployment, t.netns_fd), 0);
 	identity_image_free(&t.image);
+	munmap((void *)(uintptr_t)t.received, sizeof(*t.received));
 	object_unit_close(&t.subject);
-	return 0;
+	bpf_object__close(TAKE_PTR(t.next));
+	close(t.guard_fd);
+	return system("ip link del v0");
 }
 
 /* ---- both sides ---- */
@@ -211,12 +295,14 @@ static void expect_numbers_in_a_row(uint64_t sent)
 	}
 }
 
-/* What came through to the stack is exactly what no rule drops. A frame that was judged last
- * may still be on its way there. */
+/* What came through to the stack (tc: to the next filter) is exactly what no rule drops. A frame
+ * that was judged last may still be on its way there. */
 static void expect_verdicts(uint64_t sent)
 {
 	usleep(100000);
 	assert_true(traffic_collect(t.stack_fd, t.passed, SWAP_LOAD_KINDS) >= 0);
+	for (__u32 kind = 0; t.way->has_next && kind < SWAP_LOAD_KINDS; kind++)
+		assert_int_equal(bpf_map_lookup_elem(map_fd("passed"), &kind, &t.passed[kind]), 0);
 	for (__u32 kind = 0; kind < SWAP_LOAD_KINDS; kind++) {
 		uint64_t n_sent = (sent + SWAP_LOAD_KINDS - 1 - kind) / SWAP_LOAD_KINDS;
 
@@ -253,9 +339,13 @@ static void no_packet_notices_a_swap(void **state)
 
 int main(void)
 {
+#define SWAP_LOAD(way)                                                                             \
+	cmocka_unit_test_prestate_setup_teardown(no_packet_notices_a_swap, set_up, tear_down, way)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_packet_notices_a_swap),
+		SWAP_LOAD(&ways[0]),
+		SWAP_LOAD(&ways[1]),
+		SWAP_LOAD(&ways[2]),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up_group, NULL);
 }
