@@ -158,10 +158,12 @@ int hone_session_chain(const struct hone_session *session, bool may_ask, struct 
 
 /* hone_busy_find() - a write was in the way once more. True: maps were found that never rest, and
  * are left alone from now on: start anew without them.
- * hone_busy_rest() - the unit is live, or starts anew.
+ * hone_busy_rest() - the unit starts anew.
+ * hone_busy_live() - the unit is live.
  * hone_busy_is_over() - true: begin anew, with them. */
 bool hone_busy_find(struct hone_session *session);
 void hone_busy_rest(struct hone_session *session);
+void hone_busy_live(struct hone_session *session);
 bool hone_busy_is_over(const struct hone_session *session);
 
 /* ---- session_image.c: each step logs; on failure reason and detail are set ---- */

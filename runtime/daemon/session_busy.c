@@ -4,7 +4,7 @@
  * Under a guard such a map keeps its unit on the original for good. When a unit has found no rest
  * for a while, its watched maps are read twice; those that changed in between are left alone: not
  * watched, not read, not folded. The unit starts anew without them, and tries again with them
- * after a time that doubles. A unit whose maps are only written with what they hold already stays
+ * after a time that doubles until it is live with all of them once. A unit whose maps are only written with what they hold already stays
  * generic: nothing tells which of them it is. */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 enum {
 	RESTLESS_MS = 5000, /* without a valid image, though nothing but writes is in the way */
 	SAMPLE_GAP_MS = 250,
-	LEFT_ALONE_MIN_MS = 60000,
+	LEFT_ALONE_MIN_MS = 5000,
 	LEFT_ALONE_MAX_MS = 3600000,
 	READ_LIMIT_US = 200000,
 };
@@ -119,6 +119,13 @@ void hone_busy_rest(struct hone_session *session)
 {
 	session->restless_since_ms = 0;
 	hone_facts_free(&session->sample);
+}
+
+void hone_busy_live(struct hone_session *session)
+{
+	hone_busy_rest(session);
+	if (!session->busy_maps)
+		session->busy_for_ms = 0;
 }
 
 bool hone_busy_find(struct hone_session *session)

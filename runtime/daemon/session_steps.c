@@ -229,7 +229,7 @@ static enum hone_state now_live(struct hone_session *session)
 		return HONE_STATE_GENERIC;
 	}
 	look_again(session, &session->live.facts);
-	hone_busy_rest(session);
+	hone_busy_live(session);
 	return HONE_STATE_LIVE;
 }
 

@@ -72,7 +72,8 @@ wait_until 60 without_clock || fail "not live beside a map that never rests: $(h
 kill "${CHILDREN[-1]}" && wait "${CHILDREN[-1]}" 2>/dev/null
 say "left alone: $(unit -c .left_alone), $(hone explain v0 -j |
 	jq '[.sites[] | select(.action != "")] | length') sites folded"
-hone pause v0 && hone resume v0 >/dev/null && wait_until 30 is_live || fail "resume"
+with_all() { is_live && [ "$(unit '.left_alone | length')" = 0 ]; }
+wait_until 60 with_all || fail "a map that rests again is still left alone: $(hone status v0 -j)"
 
 # ---- switches ----
 hone pause v0 || fail "pause"
