@@ -78,7 +78,7 @@ struct hone_command {
 
 extern const struct hone_command hone_cmd_doctor, hone_cmd_run, hone_cmd_attach, hone_cmd_detach,
 	hone_cmd_level, hone_cmd_pause, hone_cmd_resume, hone_cmd_status, hone_cmd_explain,
-	hone_cmd_snapshot;
+	hone_cmd_snapshot, hone_cmd_diff;
 
 /* ---- options.c ---- */
 

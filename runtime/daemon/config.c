@@ -34,30 +34,6 @@ static void usage(FILE *to)
 			rows[i].value ? rows[i].value : "", rows[i].help);
 }
 
-/* honec beside us, as it is built and as it is installed. */
-static const char *find_honec(void)
-{
-	static const char *const places[] = {"honec", "../libexec/hone/honec",
-					     "../../compiler/honec"};
-	static char path[4200];
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	if (n < 0)
-		return "honec";
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	if (slash)
-		*slash = '\0';
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", self, places[i]);
-		if (!access(path, X_OK))
-			break;
-	}
-	return path;
-}
-
 static int set(struct hone_config *config, int option, const char *value)
 {
 	char *end;
@@ -117,6 +93,6 @@ int hone_config_parse(int argc, char **argv, struct hone_config *out)
 		return HONE_EXIT_USAGE;
 	}
 	if (!out->honec)
-		out->honec = find_honec();
+		out->honec = hone_worker_path();
 	return -1;
 }

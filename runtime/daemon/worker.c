@@ -366,3 +366,26 @@ const char *hone_worker_why(const struct hone_worker *worker)
 {
 	return worker->why;
 }
+
+const char *hone_worker_path(void)
+{
+	static const char *const places[] = {"honec", "../libexec/hone/honec",
+					     "../../compiler/honec"};
+	static char path[4200];
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n < 0)
+		return "honec";
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", self, places[i]);
+		if (!access(path, X_OK))
+			break;
+	}
+	return path;
+}

@@ -27,4 +27,7 @@ void hone_worker_forget(struct hone_worker *worker, const void *arg);
 int hone_worker_pid(const struct hone_worker *worker);
 const char *hone_worker_why(const struct hone_worker *worker);
 
+/* honec beside this program, as it is built and as it is installed. Static. */
+const char *hone_worker_path(void);
+
 #endif

@@ -360,7 +360,11 @@ static int check_on_one_cpu(struct hone_check *check)
 	err = make_sets(check);
 	if (!err)
 		err = make_packets(check);
-	return err ? err : run_all(check);
+	if (!err)
+		err = run_all(check);
+	if (!err && check->result.refused == HONE_CHECK_MISMATCH && check->opts->minimal)
+		err = hone_shrink(check, check->opts->minimal);
+	return err;
 }
 
 static void hand_over(struct hone_check *check, struct hone_check_result *out)

@@ -29,6 +29,9 @@ struct hone_check_opts {
 	bool allows_unexplained; /* go on after a difference that was not seen again, either */
 	const struct hone_packet_log *packets; /* run first, before n_packets that are made; NULL:
 						  none */
+	struct hone_packet_log *minimal; /* filled after a mismatch: as little as shows it, from
+					    the maps that the run began with or, after many
+					    packets, later ones; NULL: nobody asks */
 	uint8_t *reached; /* with cover: one byte per block, set where it is entered; may be NULL */
 };
 

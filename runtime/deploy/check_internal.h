@@ -58,7 +58,17 @@ int hone_check_run_b(struct hone_check *check, const struct hone_packet *packet)
 int hone_judge_packet(struct hone_check *check);
 int hone_judge_maps(struct hone_check *check);
 
+/* hone_judge_differs() - do the log's packets, from `start` on, make a difference in the last
+ * outcome or in maps and rings that is not there beside the control? Returns 0 or -errno. */
+int hone_judge_differs(struct hone_check *check, bool *out);
+
 /* hone_judge_begin() - from here on: `start` is what A's maps are now, and so are all others'. */
 int hone_judge_begin(struct hone_check *check);
+
+/* ---- shrink.c ---- */
+
+/* hone_shrink() - the mismatch that the log shows, by as little as possible, in `out`; nothing
+ * where it is not seen again. Changes the log. Returns 0 or -errno. */
+int hone_shrink(struct hone_check *check, struct hone_packet_log *out);
 
 #endif

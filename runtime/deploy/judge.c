@@ -266,3 +266,33 @@ int hone_judge_maps(struct hone_check *check)
 {
 	return judge(check, true);
 }
+
+/* In the last outcome as well as in maps. */
+static int try_both(struct hone_check *check, struct hone_side *other, struct hone_differences *out)
+{
+	int err = try_once(check, other, true);
+
+	hone_differences_clear(out);
+	hone_differences_of_outcomes(out, &check->a.outcome, &other->outcome);
+	hone_differences_join(out, &check->trial);
+	return err;
+}
+
+int hone_judge_differs(struct hone_check *check, bool *out)
+{
+	int err = open_control(check);
+
+	if (!err)
+		err = try_both(check, &check->b, &check->found);
+	for (uint32_t i = 0; !err && i < FEW_ROUNDS; i++) {
+		if (hone_differences_is_empty(&check->found))
+			break;
+		err = try_both(check, &check->control, &check->varies);
+		hone_differences_drop(&check->found, &check->varies);
+		if (!err)
+			err = try_both(check, &check->b, &check->varies);
+		hone_differences_keep(&check->found, &check->varies);
+	}
+	*out = !hone_differences_is_empty(&check->found);
+	return err;
+}
