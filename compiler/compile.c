@@ -120,6 +120,7 @@ static bool lift(struct compile *c)
 			      .code = c->code,
 			      .kinds = c->kinds,
 			      .analysis = c->analysis,
+			      .policy = covers ? NULL : &c->request->policy,
 			      .mark_blocks = covers,
 			      .cover_offset = c->cover_offset,
 		      },

@@ -107,6 +107,7 @@ struct hone_lift_input {
 	const struct hone_code *code;
 	const struct hone_kinds *kinds;
 	const struct hone_analysis *analysis;
+	const struct hone_policy *policy; /* NULL: nothing is folded */
 	bool mark_blocks; /* each block of the original stores 1 to table[cover_offset + block] */
 	uint32_t cover_offset;
 };

@@ -57,6 +57,11 @@ void hone_lift_line(struct hone_lifter *lifter);
 /* hone_lift_lines_end() - all functions are built; what comes now comes of no instruction. */
 void hone_lift_lines_end(struct hone_lifter *lifter);
 
+/* ---- lift_fixed.c ---- */
+
+/* hone_lift_fixed() - does the load give what never changes? Then *out is it, not extended. */
+bool hone_lift_fixed(const struct hone_lifter *lifter, const struct bpf_insn *insn, uint64_t *out);
+
 /* ---- lift_stack.c ---- */
 
 /* hone_lift_stack() - group the frame's slots and create their allocas at the builder. */

@@ -66,6 +66,7 @@ bool hone_lift_load(struct hone_lifter *lifter, const struct bpf_insn *insn)
 	bool gives_pointer = hone_lift_is_pointer(&lifter->input->kinds->result[lifter->at]);
 	LLVMValueRef address = address_of(lifter, insn->src_reg, insn->off);
 	LLVMValueRef load;
+	uint64_t fixed;
 
 	if (BPF_MODE(insn->code) != BPF_MEM && !is_signed)
 		return false;
@@ -75,6 +76,10 @@ bool hone_lift_load(struct hone_lifter *lifter, const struct bpf_insn *insn)
 	}
 
 	gives_pointer = gives_pointer && bytes == 8;
+	if (!gives_pointer && !is_signed && hone_lift_fixed(lifter, insn, &fixed)) {
+		hone_lift_set_int(lifter, insn->dst_reg, hone_ir_const(ir, (int64_t)fixed));
+		return true;
+	}
 	load = hone_ir_load(ir, gives_pointer ? ir->ptr : hone_ir_int(ir, bytes), address);
 	set_volatile_if_seen(lifter, insn->src_reg, load);
 	if (lifter->load_of[lifter->at] >= 0)

@@ -36,54 +36,62 @@ static void write_prologue(struct bpf_insn *at, int slots_fd)
 	memcpy(at, prologue, sizeof(prologue));
 }
 
-/* Records start with insn_off (u32). The first function grows, the others move. */
-static void move_func_info(uint8_t *func_info, const struct hone_unit *unit)
+/* Records of func_info or line_info, which start with insn_off (u32), for the root. The first
+ * one grows, the others move. NULL: no memory. */
+static uint8_t *moved_records(const uint8_t *records, uint32_t n, uint32_t record_bytes)
 {
-	uint32_t insn_off;
+	uint8_t *moved = malloc((size_t)n * record_bytes + 1);
 
-	for (uint32_t i = 0; i < unit->n_func_info; i++) {
-		uint8_t *record = func_info + (size_t)i * unit->func_info_rec_size;
+	for (uint32_t i = 0; moved && i < n; i++) {
+		uint8_t *record = moved + (size_t)i * record_bytes;
+		uint32_t insn_off;
 
+		memcpy(record, records + (size_t)i * record_bytes, record_bytes);
 		memcpy(&insn_off, record, sizeof(insn_off));
 		if (insn_off > 0)
 			insn_off += PROLOGUE_INSNS;
 		memcpy(record, &insn_off, sizeof(insn_off));
 	}
+	return moved;
+}
+
+static bool has_odd_records(uint32_t n, uint32_t record_bytes)
+{
+	return n > 0 && record_bytes < sizeof(uint32_t);
 }
 
 int hone_load_root(const struct hone_unit *unit, const struct hone_maps *maps, int slots_fd,
 		   struct hone_loaded *out, char *log)
 {
 	uint32_t n_insns = unit->n_insns + PROLOGUE_INSNS;
-	size_t info_size = (size_t)unit->n_func_info * unit->func_info_rec_size;
 	_cleanup_free_ struct bpf_insn *insns = calloc(n_insns, sizeof(*insns));
-	_cleanup_free_ uint8_t *func_info = malloc(info_size + 1);
+	_cleanup_free_ uint8_t *func_info = NULL, *line_info = NULL;
 	struct hone_loaded loaded;
 	int err;
 
 	if (log)
 		log[0] = '\0';
-	if (!insns || !func_info)
+	if (has_odd_records(unit->n_func_info, unit->func_info_rec_size) ||
+	    has_odd_records(unit->n_line_info, unit->line_info_rec_size))
+		return hone_log_err(-EINVAL, "%s: func_info or line_info of %u and %u bytes",
+				    unit->name, unit->func_info_rec_size, unit->line_info_rec_size);
+	func_info = moved_records(unit->func_info, unit->n_func_info, unit->func_info_rec_size);
+	line_info = moved_records(unit->line_info, unit->n_line_info, unit->line_info_rec_size);
+	if (!insns || !func_info || !line_info)
 		return -ENOMEM;
-	if (unit->n_func_info > 0 && unit->func_info_rec_size < sizeof(uint32_t))
-		return hone_log_err(-EINVAL, "%s: func_info records of %u bytes", unit->name,
-				    unit->func_info_rec_size);
 
 	write_prologue(insns, slots_fd);
 	memcpy(insns + PROLOGUE_INSNS, unit->insns, unit->n_insns * sizeof(*insns));
 	err = hone_maps_resolve(unit, maps, insns + PROLOGUE_INSNS, unit->n_insns);
 	if (err)
 		return err;
-	if (info_size > 0) {
-		memcpy(func_info, unit->func_info, info_size);
-		move_func_info(func_info, unit);
-	}
-
 	err = hone_program_load(&(struct hone_program_load){.unit = unit,
 							    .insns = insns,
 							    .n_insns = n_insns,
 							    .func_info = func_info,
-							    .n_func_info = unit->n_func_info},
+							    .n_func_info = unit->n_func_info,
+							    .line_info = line_info,
+							    .n_line_info = unit->n_line_info},
 				&loaded, log);
 	if (err)
 		return err;

@@ -153,6 +153,29 @@ int xdp_cpumap(struct xdp_md *ctx)
 	return ctx->data_end - ctx->data > 80 ? XDP_TX : XDP_PASS;
 }
 
+/* ---- globals ---- */
+
+const volatile __u32 limit = 80;
+const volatile __u16 ports[8] = {0, 3, 5, 7, 9, 11, 13, 15};
+static __u64 n_seen;
+__u64 last_bytes = 1;
+
+SEC("xdp")
+int globals(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 *at = sum(6);
+
+	n_seen++;
+	if (!at || data + 40 > end)
+		return XDP_ABORTED;
+	at[0] = n_seen + last_bytes;
+	last_bytes = end - data;
+	if (*(__u8 *)(data + 37) == ports[*(__u8 *)(data + 35) & 7] + ports[2])
+		return XDP_TX;
+	return end - data > limit ? XDP_DROP : XDP_PASS;
+}
+
 /* ---- functions of the kernel ---- */
 
 struct bpf_ct_opts___hone {

@@ -26,22 +26,15 @@ static const struct row {
 	unsigned int n_verdicts; /* at least so many different ones */
 	enum hone_reason refused;
 } rows[] = {
-	{"packet_loads", 2, HONE_REWRITTEN},
-	{"packet_load_exits", 2, HONE_REWRITTEN},
-	{"by_socket_filter", 2, HONE_REWRITTEN},
-	{"by_cgroup_skb", 2, HONE_REWRITTEN},
-	{"by_lwt_xmit", 2, HONE_REWRITTEN},
-	{"by_lwt_in", 2, HONE_REWRITTEN},
-	{"by_lwt_seg6local", 1, HONE_REWRITTEN},
-	{"by_action", 2, HONE_REWRITTEN},
+	{"packet_loads", 2, HONE_REWRITTEN},	 {"packet_load_exits", 2, HONE_REWRITTEN},
+	{"by_socket_filter", 2, HONE_REWRITTEN}, {"by_cgroup_skb", 2, HONE_REWRITTEN},
+	{"by_lwt_xmit", 2, HONE_REWRITTEN},	 {"by_lwt_in", 2, HONE_REWRITTEN},
+	{"by_lwt_seg6local", 1, HONE_REWRITTEN}, {"by_action", 2, HONE_REWRITTEN},
 	{"by_stream", 1, HONE_REWRITTEN}, /* cannot be run: loaded only */
-	{"dynptr_of_packet", 3, HONE_REWRITTEN},
-	{"dynptr_of_skb", 2, HONE_REWRITTEN},
-	{"open_coded_loop", 2, HONE_REWRITTEN},
-	{"kernel_context", 2, HONE_REWRITTEN},
-	{"connection", 1, HONE_REWRITTEN},
-	{"throws", 0, HONE_NO_EXCEPTION},
-	{"xdp_frags", 2, HONE_REWRITTEN},
+	{"dynptr_of_packet", 3, HONE_REWRITTEN}, {"dynptr_of_skb", 2, HONE_REWRITTEN},
+	{"open_coded_loop", 2, HONE_REWRITTEN},	 {"kernel_context", 2, HONE_REWRITTEN},
+	{"connection", 1, HONE_REWRITTEN},	 {"throws", 0, HONE_NO_EXCEPTION},
+	{"globals", 3, HONE_REWRITTEN},		 {"xdp_frags", 2, HONE_REWRITTEN},
 	{"xdp_devmap", 1, HONE_REWRITTEN}, /* as are these two */
 	{"xdp_cpumap", 1, HONE_REWRITTEN},
 };

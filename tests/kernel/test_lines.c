@@ -13,7 +13,7 @@
 #include <bpf/btf.h>
 #include <cmocka.h>
 
-#include "runtime/common/sys.h"
+#include "runtime/deploy/load.h"
 #include "tests/tools/asm.h"
 #include "tests/tools/honec.h"
 #include "tests/tools/kernel_test.h"
@@ -168,6 +168,33 @@ static void a_loaded_image_names_source_lines(void **state)
 	hone_result_free(&result);
 }
 
+/* The root is the original with a prologue, which belongs to the first line. */
+static void a_root_names_source_lines(void **state)
+{
+	static const struct hone_maps none = HONE_MAPS_EMPTY;
+	struct bpf_line_info found[LINES_MAX];
+	struct bpf_prog_info info = {.nr_line_info = LINES_MAX,
+				     .line_info_rec_size = sizeof(found[0]),
+				     .line_info = (uintptr_t)found};
+	struct hone_unit unit = unit_with(LINES);
+	int slots_fd = hone_load_slots();
+	char detail[HONE_DETAIL_LEN];
+	struct hone_loaded root;
+	__u32 size = sizeof(info);
+
+	(void)state;
+	assert_true(slots_fd >= 0);
+	if (hone_load_root(&unit, &none, slots_fd, &root, detail))
+		fail_msg("%s", detail);
+	assert_int_equal(bpf_obj_get_info_by_fd(root.fd, &info, &size), 0);
+	assert_int_equal(info.nr_line_info, LINES);
+	assert_int_equal(found[0].insn_off, 0);
+	for (uint32_t i = 0; i < LINES; i++)
+		assert_int_equal(found[i].line_col >> LINE_SHIFT, (i + 1) * 100);
+	close(root.fd);
+	close(slots_fd);
+}
+
 static void nothing_is_invented(void **state)
 {
 	struct hone_unit unit = unit_with(0);
@@ -184,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(instructions_keep_their_records),
 		cmocka_unit_test(a_loaded_image_names_source_lines),
+		cmocka_unit_test(a_root_names_source_lines),
 		cmocka_unit_test(nothing_is_invented),
 	};
 

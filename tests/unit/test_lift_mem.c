@@ -149,6 +149,60 @@ static void values_that_no_program_writes_are_plain(void **state)
 	expect_accesses(&map, insns, COUNT(insns), "");
 }
 
+/* ---- what never changes ---- */
+
+/* Verdict: 16 bits of .rodata; and once more through a pointer that moves on. */
+static struct bpf_insn read_fixed[] = {
+	ASM_MAP_VALUE(BPF_REG_6, 0, 2),
+	ASM_LOAD(BPF_H, BPF_REG_0, BPF_REG_6, 2),
+	ASM_ALU_IMM(BPF_ADD, BPF_REG_6, 8),
+	ASM_LOAD(BPF_H, BPF_REG_1, BPF_REG_6, -2),
+	ASM_ALU_REG(BPF_ADD, BPF_REG_0, BPF_REG_1),
+	ASM_EXIT(),
+};
+
+static struct hone_map fixed_map(void)
+{
+	static uint8_t key[4], value[VALUE_BYTES] = {[4] = 0x34, 0x12, [8] = 1};
+	struct hone_map map = array_map();
+
+	map.max_entries = 1;
+	map.flags = BPF_F_RDONLY_PROG;
+	map.is_frozen = map.complete = true;
+	map.class = HONE_CLASS_FIXED;
+	map.n_entries = 1;
+	map.keys = key;
+	map.values = value;
+	return map;
+}
+
+static void fixed_values_are_constants(void **state)
+{
+	struct hone_map map = fixed_map();
+
+	(void)state;
+	expect_accesses(&map, read_fixed, COUNT(read_fixed), "");
+}
+
+static void fixed_values_are_read_where_not_all_is_known(void **state)
+{
+	struct hone_map map = fixed_map();
+
+	(void)state;
+	map.complete = false;
+	expect_accesses(&map, read_fixed, COUNT(read_fixed), "load 4, load 8");
+	map = fixed_map();
+	map.max_entries = 2; /* another site may have looked up another entry */
+	expect_accesses(&map, read_fixed, COUNT(read_fixed), "load 4, load 8");
+	map = fixed_map();
+	map.is_frozen = false;
+	map.class = HONE_CLASS_CONFIG;
+	expect_accesses(&map, read_fixed, COUNT(read_fixed), "load 4, load 8");
+	map = fixed_map();
+	map.value_size = 8; /* the last load is behind it */
+	expect_accesses(&map, read_fixed, COUNT(read_fixed), "load 8");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +211,8 @@ int main(void)
 		cmocka_unit_test(second_read_survives_where_others_write),
 		cmocka_unit_test(second_read_survives_in_a_mapping),
 		cmocka_unit_test(values_that_no_program_writes_are_plain),
+		cmocka_unit_test(fixed_values_are_constants),
+		cmocka_unit_test(fixed_values_are_read_where_not_all_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
