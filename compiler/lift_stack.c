@@ -47,6 +47,19 @@ static void use_at(struct frame *frame, const struct hone_value *address, uint64
 		use(frame, address->constant, address->constant + (int64_t)size_bytes);
 }
 
+/* An address and what is reached from it are one piece, also where the reach begins elsewhere. */
+static void use_reach(struct frame *frame, const struct hone_value *address,
+		      const struct hone_reach *in)
+{
+	int64_t from = in->from, to = in->to;
+
+	if (address->is_known && address->constant < from)
+		from = address->constant;
+	if (address->is_known && address->constant >= to)
+		to = address->constant + 1;
+	use(frame, from, to);
+}
+
 /* Memory in the frame that a call reaches through one of its arguments. */
 static void use_call(const struct hone_lifter *lifter, struct frame *frame, uint32_t at)
 {
@@ -58,7 +71,7 @@ static void use_call(const struct hone_lifter *lifter, struct frame *frame, uint
 		struct hone_reach in = hone_reach_in_frame(&regs[arg], &param.touched);
 
 		if (regs[arg].kind == HONE_KIND_STACK && !hone_reach_is_empty(&in))
-			use(frame, in.from, in.to);
+			use_reach(frame, &regs[arg], &in);
 	}
 }
 

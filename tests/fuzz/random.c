@@ -134,6 +134,8 @@ static int run_level(struct fuzz *fuzz, struct random_subject *subject, unsigned
 		       strerror(-err));
 		return err;
 	}
+	if (is_interrupted && outcome.died) /* the signal went to honec as well */
+		return 0;
 	random_count_outcome(&fuzz->counted, level, &outcome);
 	is_wrong = random_is_wrong(&outcome);
 	is_odd = outcome.refused && !random_count_expected(outcome.refused);
