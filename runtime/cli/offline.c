@@ -27,13 +27,13 @@ static bool is_unit_of(const struct hone_cli *cli, const struct hone_choice *cho
 	       (!hone_target_pinned(path, &root_id) && root_id == prog_id);
 }
 
-/* The row that TARGET means; NULL: none. */
-static struct hone_choice *find(const struct hone_cli *cli, const struct hone_store *store,
-				const char *target)
+/* How many rows TARGET can mean, and the first of them. */
+static uint32_t find(const struct hone_cli *cli, const struct hone_store *store, const char *target,
+		     struct hone_choice **out)
 {
 	uint64_t netns = hone_netns_inode(-1);
 	struct hone_target_text parsed;
-	uint32_t prog_id = 0;
+	uint32_t prog_id = 0, n = 0;
 	bool is_name = !hone_target_parse(target, &parsed);
 
 	if (strncmp(target, "id:", 3) == 0)
@@ -49,9 +49,9 @@ static struct hone_choice *find(const struct hone_cli *cli, const struct hone_st
 		if (prog_id ? is_unit_of(cli, choice, prog_id)
 			    : is_name && choice->target.netns == netns &&
 				      hone_target_matches(&choice->target, &parsed))
-			return choice;
+			*out = n++ ? *out : choice;
 	}
-	return NULL;
+	return n;
 }
 
 static int act_on_pins(const struct hone_cli *cli, const struct hone_choice *choice,
@@ -109,11 +109,15 @@ static struct hone_choice chosen(const struct hone_choice *was, enum hone_offlin
 static enum hone_exit act(const struct hone_cli *cli, struct hone_store *store, const char *target,
 			  enum hone_offline what)
 {
-	struct hone_choice *row = find(cli, store, target);
+	struct hone_choice *row = NULL;
+	uint32_t n = find(cli, store, target, &row);
 	struct hone_choice choice;
 	_cleanup_json_ json_t *report = NULL;
 	int err;
 
+	if (n > 1)
+		return hone_fail(cli, HONE_EXIT_FAILED, "%s: more than one unit: say which",
+				 target);
 	if (!row)
 		return hone_no_daemon(cli);
 	choice = chosen(row, what);

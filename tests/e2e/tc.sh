@@ -117,10 +117,41 @@ for n in 1 2; do
 done
 kill "$(pgrep -P "$stream" -x nat_judge || echo "$stream")"
 wait "$stream" || fail "packets were lost: $(cat "$TMP/stream")"
-hone detach $TARGET >/dev/null || fail "detach"
+image=$(unit .specialized.id)
+honed_kill
+honed_start
+wait_until 30 is_live || fail "not adopted: $(hone status)"
+[ "$(unit .specialized.id) $(unit .compiles)" = "$image 0" ] || fail "adopted otherwise"
+honed_kill
+hone detach $TARGET >/dev/null || fail "offline detach"
+honed_start
 [ "$(bpftool prog show pinned /sys/fs/bpf/nat -j | jq .id)" = "$original" ] || fail "the pin is not as it was"
 tcx detach v0 /sys/fs/bpf/nat || fail "the original is not back"
 say "tcx: swaps under load: $(cat "$TMP/stream")"
+honed_stop
+
+# ---- taken on by the policy, beside another filter: a short name means neither ----
+jq '.programs = [{"name": "static_nat", "interface": "v*", "level": 2}]' "$TMP/policy.json" \
+	>"$TMP/programs.json" || fail "no policy"
+HONED_ARGS=(--policy "$TMP/programs.json")
+honed_start
+in_ns tc qdisc add dev v0 clsact || fail "clsact"
+for prio in 7 8; do
+	in_ns tc filter add dev v0 ingress prio $prio handle 3 bpf da obj "$OBJECT" sec tc ||
+		fail "tc filter add"
+done
+for TARGET in tc:v0:ingress:7:3 tc:v0:ingress:8:3; do
+	wait_until 30 is_live || fail "not taken on by the policy: $(hone status)"
+done
+hone detach tc:v0:ingress 2>/dev/null && fail "a name of two units meant one"
+honed_kill
+hone detach tc:v0:ingress 2>"$TMP/err" && fail "a name of two units meant one, offline"
+grep -q "more than one" "$TMP/err" || fail "$(cat "$TMP/err")"
+hone detach tc:v0:ingress:7:3 >/dev/null && hone level tc:v0:ingress:8:3 0 >/dev/null || fail "offline"
+honed_start
+hone status -j | field '[.units[].target] == ["tc:v0:ingress:8:3"]' >/dev/null || fail "$(hone status)"
+in_ns ip link del v0
+wait_until 30 gone || fail "the unit outlived its interface"
 honed_stop
 [ -z "$(find "$BPFFS" -type f 2>/dev/null)" ] || fail "pins are left"
 say "ok"
