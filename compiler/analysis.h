@@ -28,6 +28,9 @@ struct hone_function {
 	uint32_t first_block, end_block; /* blocks: [first_block, end_block) */
 	uint32_t args;			 /* registers that it reads before it writes them: a set */
 	bool is_callback;		 /* its address is taken */
+	/* It makes tail calls: what it then returns to its caller is what another program returned,
+	 * though none of its own exits says so. */
+	bool may_leave;
 };
 
 struct hone_block {

@@ -210,6 +210,17 @@ static void find_arguments(struct hone_code *code, uint32_t *live_in)
 		code->functions[i].args = ARGUMENTS;
 }
 
+static void find_tail_calls(struct hone_code *code)
+{
+	for (uint32_t at = 0; at < code->n_insns; at++) {
+		const struct bpf_insn *insn = &code->insns[at];
+
+		if (code->block_of[at] >= 0 && hone_insn_is_helper_call(insn) &&
+		    insn->imm == BPF_FUNC_tail_call)
+			code->functions[hone_function_at(code, at)].may_leave = true;
+	}
+}
+
 bool hone_functions_fill(struct hone_arena *arena, struct hone_code *code, const bool *starts,
 			 struct hone_refusal *why)
 {
@@ -223,5 +234,6 @@ bool hone_functions_fill(struct hone_arena *arena, struct hone_code *code, const
 	if (!check_edges(&f) || !check_calls(&f))
 		return false;
 	find_arguments(code, live_in);
+	find_tail_calls(code);
 	return true;
 }

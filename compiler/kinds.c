@@ -141,8 +141,11 @@ static void leave(struct solving *s, uint32_t function, const struct hone_value 
 {
 	struct hone_summary *summary = &s->kinds->functions[function];
 	struct hone_value result = *r0;
+	const struct hone_value number = hone_value_scalar();
 	bool is_new = !summary->returns;
 
+	if (s->code->functions[function].may_leave)
+		hone_value_join(&result, &number);
 	result.frames = 0;
 	summary->returns = true;
 	if (hone_value_join(&summary->result, &result) || is_new)

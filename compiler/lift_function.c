@@ -2,8 +2,8 @@
 /* lift_function: functions, what they are given and what they return.
  *
  * Arguments and result are what kinds.c says of them: pointers as pointers, numbers as i64. What
- * a function never reads is not handed over. All but the program are internal, so that LLVM may
- * inline them or change what they take. */
+ * a function never reads is not handed over. All but the program and what makes tail calls are
+ * internal, so that LLVM may inline them or change what they take. */
 #include <stdio.h>
 
 #include "compiler/kinds.h"
@@ -54,7 +54,9 @@ static LLVMValueRef declare(struct hone_lifter *lifter, uint32_t index)
 		ir->module, name,
 		LLVMFunctionType(has_result(result) ? type_of(ir, result) : ir->void_type, types, n,
 				 false));
-	LLVMSetLinkage(declared, LLVMInternalLinkage);
+	/* What makes tail calls ends another way than its body says: nothing may be concluded from
+	 * the body, nor may it become part of a caller, which would end with it. */
+	LLVMSetLinkage(declared, function->may_leave ? LLVMWeakAnyLinkage : LLVMInternalLinkage);
 	return declared;
 }
 

@@ -211,17 +211,50 @@ static int follow_site(struct walk *walk, struct node *from, const struct hone_s
 	return err;
 }
 
+/* Where the first function behind the program itself starts; n_insns: it has none. */
+static uint32_t first_function(const struct hone_unit *unit)
+{
+	uint32_t first = unit->n_insns;
+
+	for (uint32_t i = 0; i < unit->n_insns; i++) {
+		const struct bpf_insn *insn = &unit->insns[i];
+		bool is_wide = insn->code == (BPF_LD | BPF_IMM | BPF_DW);
+		bool names = is_wide ? insn->src_reg == BPF_PSEUDO_FUNC
+				     : insn->code == (BPF_JMP | BPF_CALL) &&
+					       insn->src_reg == BPF_PSEUDO_CALL;
+
+		if (names && i + 1 + (uint32_t)insn->imm < first)
+			first = i + 1 + (uint32_t)insn->imm;
+		i += is_wide;
+	}
+	return first;
+}
+
+/* The caller of a function goes on behind the tail call that the function made, and may come to
+ * more of them: how many follow each other is not a matter of the ways between programs. */
+static int refuse_function(struct walk *walk, const struct node *node)
+{
+	walk->chain->refused = HONE_NO_TAIL_FUNCTION;
+	snprintf(walk->chain->detail, HONE_DETAIL_LEN, "program %s", node->program.unit->name);
+	return 0;
+}
+
 static int follow(struct walk *walk, struct node *from)
 {
 	static const struct hone_site_report any = {.map = -1};
 	const struct hone_result *analysis = from->program.analysis;
+	uint32_t end = first_function(from->program.unit);
 	int err = 0;
 
 	if (analysis->refused != HONE_REWRITTEN)
-		return follow_site(walk, from, &any);
-	for (uint32_t i = 0; i < analysis->n_sites && !err && !is_refused(walk); i++)
-		if (analysis->sites[i].kind == HONE_SITE_TAIL_CALL)
-			err = follow_site(walk, from, &analysis->sites[i]);
+		return end < from->program.unit->n_insns ? refuse_function(walk, from)
+							 : follow_site(walk, from, &any);
+	for (uint32_t i = 0; i < analysis->n_sites && !err && !is_refused(walk); i++) {
+		if (analysis->sites[i].kind != HONE_SITE_TAIL_CALL)
+			continue;
+		err = analysis->sites[i].insn < end ? follow_site(walk, from, &analysis->sites[i])
+						    : refuse_function(walk, from);
+	}
 	return err;
 }
 

@@ -40,8 +40,8 @@ struct hone_chain {
  * out:        in any case of 0; hone_chain_free()
  *
  * Refuses (out->refused; unit and targets may lack programs then): NO_TAIL_TARGET,
- * NO_TAIL_CYCLE, NO_TAIL_DEPTH, CHECK_NOT_CLONED (too many programs or maps). out->maps holds
- * all PROG_ARRAYs that were seen, also then. Returns 0 or -errno. */
+ * NO_TAIL_CYCLE, NO_TAIL_DEPTH, NO_TAIL_FUNCTION, CHECK_NOT_CLONED (too many programs or maps).
+ * out->maps holds all PROG_ARRAYs that were seen, also then. Returns 0 or -errno. */
 int hone_chain_new(const struct hone_unit *unit, const struct hone_maps *maps, hone_chain_find find,
 		   void *arg, struct hone_chain *out);
 void hone_chain_free(struct hone_chain *chain);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/live/snapshot.h"
+#include "tests/tools/object_chain.h"
 
 enum { BATCH = 1000 };
 
@@ -20,7 +21,8 @@ static int ask(const struct honec *honec, const struct object_unit *subject,
 }
 
 /* Class and content of each map; one that cannot be read stays incomplete, and so unused. */
-static int describe_maps(const struct honec *honec, struct object_unit *subject)
+static int describe_maps(const struct honec *honec, struct object_unit *subject,
+			 const struct object_chain *chain)
 {
 	struct hone_result analysis = {0};
 	int err = ask(honec, subject, HONE_REQUEST_ANALYSE, 0, &analysis);
@@ -31,6 +33,8 @@ static int describe_maps(const struct honec *honec, struct object_unit *subject)
 
 		if (i < analysis.n_effects)
 			hone_effects_join(&all, &analysis.effects[i]);
+		object_chain_effects(chain, map->id, &map->others);
+		hone_effects_join(&all, &map->others);
 		map->class = hone_class_of(map, &all);
 		map->is_watched = true;
 		err = hone_snapshot_take(subject->maps.fd[i], 1 << 20, 0, map);
@@ -65,9 +69,12 @@ int object_diff(const struct honec *honec, struct object_unit *subject, unsigned
 {
 	struct hone_check_opts opts = {.n_packets = n_packets, .batch = BATCH, .seed = seed};
 	struct hone_result result = {0}, cover = {0};
-	int err = describe_maps(honec, subject);
+	struct object_chain chain;
+	int err = object_chain_open(honec, subject, &chain);
 
 	*out = (struct object_diff){.n_insns = subject->unit.n_insns};
+	if (!err)
+		err = describe_maps(honec, subject, &chain);
 	if (!err)
 		err = ask(honec, subject, HONE_REQUEST_COMPILE, level, &result);
 	if (!err)
@@ -77,10 +84,16 @@ int object_diff(const struct honec *honec, struct object_unit *subject, unsigned
 		memcpy(out->detail, result.detail, sizeof(out->detail));
 		out->n_image_insns = result.image.n_insns;
 	}
+	if (!err && !out->refused && chain.exists) {
+		out->refused = chain.chain.refused;
+		memcpy(out->detail, chain.chain.detail, sizeof(out->detail));
+		opts.chain = &chain.chain;
+	}
 	if (!err && !out->refused)
 		err = check(subject, &result.image, &cover, &opts, out);
 	hone_result_free(&result);
 	hone_result_free(&cover);
+	object_chain_close(&chain);
 	if (err)
 		object_diff_free(out);
 	return err;
