@@ -296,11 +296,27 @@ static uint8_t *image_lines(const struct hone_unit *unit, const struct hone_imag
 	return TAKE_PTR(records);
 }
 
+/* Of that the original's first record says what it is. Which of an image's further functions is
+ * which of the original's nobody noted; and lines without functions bpftool 7.1 cannot print. */
+static bool is_one_function(const struct hone_unit *unit, const struct hone_image *image)
+{
+	for (uint32_t i = 0; i < image->n_insns; i++) {
+		const struct bpf_insn *insn = &image->insns[i];
+
+		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL)
+			return false;
+		if (hone_insn_is_ld_imm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC)
+			return false;
+	}
+	return unit->n_func_info > 0;
+}
+
 int hone_load_image(const struct hone_unit *unit, const struct hone_image *image,
 		    const struct hone_image_env *env, struct hone_loaded *out, char *log)
 {
 	_cleanup_free_ struct bpf_insn *insns = calloc(image->n_insns, sizeof(*insns));
 	_cleanup_free_ uint8_t *lines = image_lines(unit, image);
+	bool is_described = lines && is_one_function(unit, image);
 	int err;
 
 	if (log)
@@ -317,8 +333,10 @@ int hone_load_image(const struct hone_unit *unit, const struct hone_image *image
 		&(struct hone_program_load){.unit = unit,
 					    .insns = insns,
 					    .n_insns = image->n_insns,
+					    .func_info = unit->func_info,
+					    .n_func_info = is_described ? 1 : 0,
 					    .line_info = lines,
-					    .n_line_info = lines ? image->n_lines : 0},
+					    .n_line_info = is_described ? image->n_lines : 0},
 		out, log);
 }
 

@@ -19,7 +19,7 @@
 #include "tests/tools/kernel_test.h"
 #include "tests/tools/pair.h"
 
-enum { LINES = 4, LINES_MAX = 64, COLUMN = 3, LINE_SHIFT = 10 };
+enum { FUNCTION = 3, /* its type */ LINES = 4, LINES_MAX = 64, COLUMN = 3, LINE_SHIFT = 10 };
 
 static const struct bpf_insn insns[] = {
 	ASM_LOAD(BPF_W, BPF_REG_2, BPF_REG_1, 8), /* line 100 */
@@ -34,6 +34,7 @@ static const uint32_t begins[LINES] = {0, 1, 3, 5};
 static const char *const texts[LINES] = {"meta = ctx->data_meta;", "verdict = 11 + 22;",
 					 "if (meta > 7)", "return ctx->ingress_ifindex;"};
 
+static struct bpf_func_info function = {.type_id = FUNCTION};
 static struct honec honec;
 static struct btf *btf;
 static struct bpf_line_info lines[LINES];
@@ -47,6 +48,8 @@ static int set_up(void **state)
 	kernel_test_needs_root();
 	btf = btf__new_empty();
 	assert_int_equal(btf__add_int(btf, "int", 4, BTF_INT_SIGNED), 1);
+	assert_int_equal(btf__add_func_proto(btf, 1), 2);
+	assert_int_equal(btf__add_func(btf, "lines_by_hand", BTF_FUNC_GLOBAL, 2), FUNCTION);
 	for (uint32_t i = 0; i < LINES; i++)
 		lines[i] = (struct bpf_line_info){
 			.insn_off = begins[i],
@@ -84,6 +87,9 @@ static struct hone_unit unit_with(uint32_t n_lines)
 				  .btf_id = btf_id(),
 				  .n_insns = sizeof(insns) / sizeof(insns[0]),
 				  .insns = (struct bpf_insn *)(uintptr_t)insns,
+				  .func_info_rec_size = sizeof(function),
+				  .n_func_info = 1,
+				  .func_info = (uint8_t *)&function,
 				  .line_info_rec_size = sizeof(lines[0]),
 				  .n_line_info = n_lines,
 				  .line_info = (uint8_t *)lines};
@@ -156,6 +162,7 @@ static void a_loaded_image_names_source_lines(void **state)
 		fail_msg("%s", pair.detail);
 	assert_int_equal(bpf_obj_get_info_by_fd(pair.image_fd, &info, &size), 0);
 	assert_int_equal(info.btf_id, btf_id());
+	assert_int_equal(info.nr_func_info, 1);
 	assert_in_range(info.nr_line_info, 3, LINES_MAX);
 	for (uint32_t i = 0; i < info.nr_line_info; i++) {
 		uint32_t line = found[i].line_col >> LINE_SHIFT;
