@@ -107,6 +107,7 @@ int hone_guard_build(struct hone_ir *ir, uint32_t prog_type, bool count_packets)
 	LLVMMoveBasicBlockAfter(valid, entry);
 	LLVMInstructionEraseFromParent(old_branch);
 	LLVMPositionBuilderAtEnd(ir->builder, entry);
+	LLVMSetCurrentDebugLocation2(ir->builder, NULL); /* of no line: not that of the last stub */
 	is_valid = LLVMBuildICmp(
 		ir->builder, LLVMIntEQ,
 		load_epoch(ir, HONE_SYM_GUARD, offsetof(struct hone_guard_slot, begin)),
