@@ -89,6 +89,10 @@ void hone_lift_set_low(struct hone_lifter *lifter, unsigned int reg, LLVMValueRe
 void hone_lift_copy(struct hone_lifter *lifter, unsigned int to, unsigned int from);
 
 /* The same value, of which LLVM knows nothing: i64 → ptr, i64 → i64. */
+/* hone_lift_asm() - inline assembly of one result and n (at most two) arguments that LLVM may
+ * merge, move and drop, but not look into. */
+LLVMValueRef hone_lift_asm(struct hone_lifter *lifter, LLVMTypeRef type, LLVMValueRef *arguments,
+			   unsigned int n, const char *text, const char *constraints);
 LLVMValueRef hone_lift_opaque_ptr(struct hone_lifter *lifter, LLVMValueRef value);
 LLVMValueRef hone_lift_opaque_int(struct hone_lifter *lifter, LLVMValueRef value);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* lift_alu: arithmetic. What BPF defines and LLVM leaves undefined is spelled out: shift amounts
- * are masked, a division by zero gives 0, a remainder by zero the dividend.
+ * are masked, a division by zero gives 0, a remainder by zero the dividend. Divisions by what does
+ * not become a constant stay the instruction they are.
  *
  * Source: Documentation/bpf/standardization/instruction-set.rst. */
 #include "compiler/lift.h"
@@ -43,6 +44,45 @@ static LLVMValueRef divide_signed(struct hone_ir *ir, LLVMValueRef a, LLVMValueR
 	return LLVMBuildSelect(ir->builder, is_zero, is_rest ? a : zero, result, "");
 }
 
+/* As LLVM's instructions, with what is undefined there: for divisors that are, or become, constant.
+ */
+static LLVMValueRef divide_spelled(struct hone_ir *ir, const struct bpf_insn *insn, LLVMValueRef a,
+				   LLVMValueRef b)
+{
+	bool is_rest = BPF_OP(insn->code) == BPF_MOD;
+
+	return insn->off == 1 ? divide_signed(ir, a, b, is_rest)
+			      : divide_unsigned(ir, a, b, is_rest);
+}
+
+/* Does LLVM find out, in the end, that this is a constant? */
+static LLVMValueRef becomes_constant(struct hone_ir *ir, LLVMValueRef value)
+{
+	LLVMTypeRef type = LLVMTypeOf(value);
+	unsigned int id = LLVMLookupIntrinsicID("llvm.is.constant", sizeof("llvm.is.constant") - 1);
+	LLVMValueRef function = LLVMGetIntrinsicDeclaration(ir->module, id, &type, 1);
+
+	return LLVMBuildCall2(ir->builder, LLVMIntrinsicGetType(ir->context, id, &type, 1),
+			      function, &value, 1, "");
+}
+
+static LLVMValueRef divide(struct hone_lifter *lifter, const struct bpf_insn *insn, LLVMValueRef a,
+			   LLVMValueRef b)
+{
+	static const char *const texts[2][2] = {{"$0 /= $1", "$0 %= $1"},
+						{"$0 s/= $1", "$0 s%= $1"}};
+	struct hone_ir *ir = lifter->ir;
+	const char *text = texts[insn->off == 1][BPF_OP(insn->code) == BPF_MOD];
+	bool is_wide = LLVMTypeOf(a) == ir->i64;
+	LLVMValueRef spelled = divide_spelled(ir, insn, a, b), arguments[] = {b, a}, kept;
+
+	if (LLVMIsConstant(b))
+		return spelled;
+	kept = hone_lift_asm(lifter, LLVMTypeOf(a), arguments, 2, text,
+			     is_wide ? "=r,r,0" : "=w,w,0");
+	return LLVMBuildSelect(ir->builder, becomes_constant(ir, b), spelled, kept, "");
+}
+
 static LLVMValueRef shift(struct hone_ir *ir, LLVMOpcode opcode, LLVMValueRef a, LLVMValueRef b)
 {
 	LLVMTypeRef type = LLVMTypeOf(a);
@@ -52,10 +92,10 @@ static LLVMValueRef shift(struct hone_ir *ir, LLVMOpcode opcode, LLVMValueRef a,
 }
 
 /* Two operands of one width. NULL: no such operation. */
-static LLVMValueRef combine(struct hone_ir *ir, const struct bpf_insn *insn, LLVMValueRef a,
+static LLVMValueRef combine(struct hone_lifter *lifter, const struct bpf_insn *insn, LLVMValueRef a,
 			    LLVMValueRef b)
 {
-	bool is_signed = insn->off == 1; /* only the two divisions have such a form */
+	struct hone_ir *ir = lifter->ir;
 
 	switch (BPF_OP(insn->code)) {
 	case BPF_ADD:
@@ -77,10 +117,8 @@ static LLVMValueRef combine(struct hone_ir *ir, const struct bpf_insn *insn, LLV
 	case BPF_ARSH:
 		return shift(ir, LLVMAShr, a, b);
 	case BPF_DIV:
-		return is_signed ? divide_signed(ir, a, b, false)
-				 : divide_unsigned(ir, a, b, false);
 	case BPF_MOD:
-		return is_signed ? divide_signed(ir, a, b, true) : divide_unsigned(ir, a, b, true);
+		return divide(lifter, insn, a, b);
 	default:
 		return NULL;
 	}
@@ -139,7 +177,7 @@ static bool lift_32(struct hone_lifter *lifter, const struct bpf_insn *insn)
 	else if (op == BPF_NEG)
 		result = LLVMBuildNeg(ir->builder, hone_lift_low(lifter, insn->dst_reg), "");
 	else
-		result = combine(ir, insn, hone_lift_low(lifter, insn->dst_reg), b);
+		result = combine(lifter, insn, hone_lift_low(lifter, insn->dst_reg), b);
 	if (result)
 		hone_lift_set_low(lifter, insn->dst_reg, result);
 	return result;
@@ -216,7 +254,7 @@ static bool lift_64(struct hone_lifter *lifter, const struct bpf_insn *insn)
 		return true;
 	}
 	b = has_reg ? hone_lift_int(lifter, insn->src_reg) : constant(ir->i64, insn->imm);
-	result = combine(ir, insn, a, b);
+	result = combine(lifter, insn, a, b);
 	if (!result)
 		return false;
 	/* A difference of pointers may not be narrowed to a 32-bit subtraction. */

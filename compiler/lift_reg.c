@@ -3,6 +3,7 @@
  * pointers to 32 bits, which the verifier rejects. Not: what instructions do with them. */
 #include "compiler/lift.h"
 
+#include <assert.h>
 #include <string.h>
 
 const struct hone_value *hone_lift_kind(const struct hone_lifter *lifter, unsigned int reg)
@@ -52,19 +53,22 @@ LLVMValueRef hone_lift_any(struct hone_lifter *lifter, unsigned int reg)
 								 : hone_lift_int(lifter, reg);
 }
 
-/* A call of inline asm that LLVM may merge, move and drop, but not look into. */
-static LLVMValueRef opaque(struct hone_lifter *lifter, LLVMTypeRef type, LLVMValueRef value,
-			   const char *text, const char *constraints)
+LLVMValueRef hone_lift_asm(struct hone_lifter *lifter, LLVMTypeRef type, LLVMValueRef *arguments,
+			   unsigned int n, const char *text, const char *constraints)
 {
-	struct hone_ir *ir = lifter->ir;
-	LLVMTypeRef from = LLVMTypeOf(value);
-	LLVMTypeRef signature = LLVMFunctionType(type, &from, 1, false);
-	LLVMValueRef code =
-		LLVMGetInlineAsm(signature, text, strlen(text), constraints, strlen(constraints),
-				 false, false, LLVMInlineAsmDialectATT, false);
-	LLVMValueRef call = LLVMBuildCall2(ir->builder, signature, code, &value, 1, "");
 	static const char *const claims[] = {"memory" /* none */, "nounwind", "willreturn"};
+	struct hone_ir *ir = lifter->ir;
+	LLVMTypeRef types[2];
+	LLVMTypeRef signature;
+	LLVMValueRef code, call;
 
+	assert(n <= sizeof(types) / sizeof(types[0]));
+	for (unsigned int i = 0; i < n; i++)
+		types[i] = LLVMTypeOf(arguments[i]);
+	signature = LLVMFunctionType(type, types, n, false);
+	code = LLVMGetInlineAsm(signature, text, strlen(text), constraints, strlen(constraints),
+				false, false, LLVMInlineAsmDialectATT, false);
+	call = LLVMBuildCall2(ir->builder, signature, code, arguments, n, "");
 	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++)
 		LLVMAddCallSiteAttribute(
 			call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
@@ -76,12 +80,12 @@ static LLVMValueRef opaque(struct hone_lifter *lifter, LLVMTypeRef type, LLVMVal
 
 LLVMValueRef hone_lift_opaque_ptr(struct hone_lifter *lifter, LLVMValueRef value)
 {
-	return opaque(lifter, lifter->ir->ptr, value, "", "=r,0");
+	return hone_lift_asm(lifter, lifter->ir->ptr, &value, 1, "", "=r,0");
 }
 
 LLVMValueRef hone_lift_opaque_int(struct hone_lifter *lifter, LLVMValueRef value)
 {
-	return opaque(lifter, lifter->ir->i64, value, "", "=r,0");
+	return hone_lift_asm(lifter, lifter->ir->i64, &value, 1, "", "=r,0");
 }
 
 LLVMValueRef hone_lift_low(struct hone_lifter *lifter, unsigned int reg)
@@ -91,7 +95,7 @@ LLVMValueRef hone_lift_low(struct hone_lifter *lifter, unsigned int reg)
 
 	if (!hone_lift_is_pointer(hone_lift_kind(lifter, reg)))
 		return low;
-	return opaque(lifter, ir->i32, low, "$0 = $1", "=w,w");
+	return hone_lift_asm(lifter, ir->i32, &low, 1, "$0 = $1", "=w,w");
 }
 
 void hone_lift_set_int(struct hone_lifter *lifter, unsigned int reg, LLVMValueRef value)
