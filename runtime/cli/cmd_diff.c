@@ -28,7 +28,8 @@ static const struct diff_options defaults = {.n_packets = 10000, .seed = 1};
 
 static const struct hone_option options[] = {
 	ARG(diff_options, a, TEXT, "A", "id:N, path of a pinned program, or FILE.o[:PROGRAM]"),
-	ARG(diff_options, b, TEXT, "B", "the same"),
+	ARG_OPT(diff_options, b, TEXT, "B",
+		"the same; without it A is a target, and its image is B"),
 	{.kind = HONE_OPTION_UINT,
 	 .offset = offsetof(struct diff_options, n_packets),
 	 .name = "packets-made",
@@ -106,6 +107,9 @@ static enum hone_exit fill_maps(const struct hone_cli *cli, const char *path,
 static int run(const struct hone_diff_report *report, const struct hone_check_opts *opts,
 	       struct hone_check_result *out)
 {
+	if (report->image)
+		return hone_check_image(&report->a->unit, &report->a->maps, report->image, opts,
+					out);
 	return hone_check_units(&report->a->unit, &report->a->maps, &report->b->unit,
 				&report->b->maps, opts, out);
 }
@@ -122,6 +126,7 @@ static bool is_replayed(const struct hone_diff_report *report)
 
 static enum hone_exit run_and_say(const struct hone_cli *cli, const struct diff_options *o,
 				  const struct hone_packet_log *given,
+				  const struct hone_diff_target *target,
 				  struct hone_diff_report *report, struct hone_packet_log *minimal)
 {
 	_cleanup_free_ uint8_t *reached =
@@ -146,49 +151,81 @@ static enum hone_exit run_and_say(const struct hone_cli *cli, const struct diff_
 				 report->a->unit.prog_type, report->b->unit.prog_type);
 	if (err)
 		return hone_fail(cli, HONE_EXIT_FAILED, "differential run: %s", strerror(-err));
+	if (result.refused == HONE_CHECK_MISMATCH && target &&
+	    hone_diff_target_is_stale(cli, target))
+		return hone_fail(cli, HONE_EXIT_FAILED,
+				 "%.100s: its maps have changed meanwhile: try again",
+				 target->program.text);
 	report->result = &result;
 	report->reached = reached;
 	report->is_replayed = minimal->n > 0 && is_replayed(report);
 	return hone_diff_say(cli, report);
 }
 
-static enum hone_exit diff_programs(const struct hone_cli *cli, const struct diff_options *o,
-				    struct hone_diff_program *a, struct hone_diff_program *b)
+/* A and B are open. target: where they come from the daemon; NULL: they do not. */
+static enum hone_exit diff(const struct hone_cli *cli, const struct diff_options *o,
+			   const struct hone_diff_program *a, const struct hone_diff_program *b,
+			   const struct hone_diff_target *target)
 {
 	struct hone_packet_log given = {0}, minimal = {0};
 	struct hone_result cover = {0};
 	char why[HONE_DETAIL_LEN] = "";
 	struct hone_diff_report report = {
-		.a = a, .b = b, .minimal = &minimal, .seed = o->seed, .no_cover = why};
-	enum hone_exit code = hone_diff_program_open(cli, o->a, a);
+		.a = a,
+		.b = b,
+		.image = target ? &target->image.image : NULL,
+		.minimal = &minimal,
+		.seed = o->seed,
+		.no_cover = why,
+	};
+	enum hone_exit code = o->maps ? fill_maps(cli, o->maps, a, b) : HONE_EXIT_OK;
 
-	if (!code)
-		code = hone_diff_program_open(cli, o->b, b);
-	if (!code && o->maps)
-		code = fill_maps(cli, o->maps, a, b);
 	if (!code)
 		code = read_packets(cli, o, &given);
 	if (!code && hone_diff_cover(&a->unit, &cover, why))
 		report.cover = &cover;
 	if (!code)
-		code = run_and_say(cli, o, &given, &report, &minimal);
+		code = run_and_say(cli, o, &given, target, &report, &minimal);
 	hone_result_free(&cover);
 	hone_packet_log_free(&given);
 	hone_packet_log_free(&minimal);
 	return code;
 }
 
-static enum hone_exit do_diff(struct hone_cli *cli, const void *opts)
+static enum hone_exit diff_programs(const struct hone_cli *cli, const struct diff_options *o)
 {
 	struct hone_diff_program a = {0}, b = {0};
-	enum hone_exit code;
+	enum hone_exit code = hone_diff_program_open(cli, o->a, &a);
 
-	if (geteuid() != 0)
-		return hone_fail(cli, HONE_EXIT_IMPOSSIBLE, "needs root: programs are loaded");
-	code = diff_programs(cli, opts, &a, &b);
+	if (!code)
+		code = hone_diff_program_open(cli, o->b, &b);
+	if (!code)
+		code = diff(cli, o, &a, &b, NULL);
 	hone_diff_program_close(&a);
 	hone_diff_program_close(&b);
 	return code;
+}
+
+static enum hone_exit diff_target(const struct hone_cli *cli, const struct diff_options *o)
+{
+	struct hone_diff_target target = {0};
+	enum hone_exit code = hone_diff_target_open(cli, o->a, &target);
+	struct hone_diff_program image = target.program; /* of the same unit; borrowed */
+
+	image.text = "its image";
+	if (!code)
+		code = diff(cli, o, &target.program, &image, &target);
+	hone_diff_target_close(&target);
+	return code;
+}
+
+static enum hone_exit do_diff(struct hone_cli *cli, const void *opts)
+{
+	const struct diff_options *o = opts;
+
+	if (geteuid() != 0)
+		return hone_fail(cli, HONE_EXIT_IMPOSSIBLE, "needs root: programs are loaded");
+	return o->b ? diff_programs(cli, o) : diff_target(cli, o);
 }
 
 const struct hone_command hone_cmd_diff = {

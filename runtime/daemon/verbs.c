@@ -287,6 +287,29 @@ static json_t *do_snapshot(struct request *request)
 	return json_pack("{s:b,s:o}", "ok", 1, "unit", json_loads(text, 0, NULL));
 }
 
+/* The unit and what packets meet in its place, as instructions: for `hone diff`. */
+static json_t *do_image(struct request *request)
+{
+	const struct hone_session *session = request->session;
+	_cleanup_free_ char *unit = NULL, *image = NULL;
+	int err;
+
+	if (!session->live.exists || session->live.result.image.n_insns == 0)
+		return hone_error(HONE_EXIT_INACTIVE, session->reason,
+				  session->live.exists ? "%s: its image was made by an earlier "
+							 "daemon, of which no instructions are kept"
+						       : "%s: has no image now",
+				  request->target);
+	err = hone_unit_encode(&session->unit, &unit);
+	if (!err)
+		err = hone_result_encode(&session->live.result, &image);
+	if (err)
+		return hone_error(HONE_EXIT_FAILED, HONE_REWRITTEN, "%s: %s", request->target,
+				  strerror(-err));
+	return json_pack("{s:b,s:o,s:o,s:o}", "ok", 1, "unit", json_loads(unit, 0, NULL), "image",
+			 json_loads(image, 0, NULL), "status", hone_session_status(session));
+}
+
 /* ---- dispatch ---- */
 
 enum needs { NOTHING, NAME, SESSION, SESSION_IF_NAMED };
@@ -300,6 +323,7 @@ static const struct verb {
 	{"level", SESSION, do_level},	  {"pause", SESSION, do_pause},
 	{"resume", SESSION, do_resume},	  {"status", SESSION_IF_NAMED, do_status},
 	{"explain", SESSION, do_explain}, {"snapshot", SESSION, do_snapshot},
+	{"image", SESSION, do_image},
 };
 
 static json_t *run_verb(const struct verb *verb, struct request *request)
