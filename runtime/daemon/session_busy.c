@@ -4,8 +4,8 @@
  * Under a guard such a map keeps its unit on the original for good. When a unit has found no rest
  * for a while, its watched maps are read twice; those that changed in between are left alone: not
  * watched, not read, not folded. The unit starts anew without them, and tries again with them
- * after a time that doubles until it is live with all of them once. A unit whose maps are only written with what they hold already stays
- * generic: nothing tells which of them it is. */
+ * after a time that doubles until it is live with all of them once. A unit whose maps are only
+ * written with what they hold already stays generic: nothing tells which of them it is. */
 #include <stdlib.h>
 #include <string.h>
 

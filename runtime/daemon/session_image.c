@@ -18,7 +18,7 @@
 enum {
 	CHECK_BATCH = 1000,
 	CHECK_VARYING_MAX = 64, /* packets or batches not wholly compared */
-	VERIFIED_FREE = 1000, /* guard and small tables, on top of the ratio */
+	VERIFIED_FREE = 1000,	/* guard and small tables, on top of the ratio */
 	CHECK_WALL_MS = 60000,
 	CHECK_CPU_SECONDS = 60,
 };
