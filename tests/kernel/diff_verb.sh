@@ -72,7 +72,7 @@ expect 77 diff "$PINS/uncaptured/counts" "$J:counts"
 grep -q "not captured" "$TMP/err" || fail "why it cannot be copied"
 
 # ---- what is wrong is said ----
-expect 2 diff "$J:counts"
+expect 4 -s "$TMP/none" diff v0
 expect 2 diff "$J:counts" "$D:classify"
 expect 2 diff "$J:counts" "$J:counts" --replay 0102
 expect 1 diff "$J" "$J"
