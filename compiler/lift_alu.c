@@ -203,8 +203,9 @@ static bool lift_mov_64(struct hone_lifter *lifter, const struct bpf_insn *insn)
 static LLVMValueRef offset_of(struct hone_lifter *lifter, unsigned int reg, unsigned int base)
 {
 	LLVMValueRef offset = hone_lift_int(lifter, reg);
-	bool is_exempt = hone_lift_kind(lifter, reg)->is_known ||
-			 hone_lift_kind(lifter, base)->kind == HONE_KIND_STACK;
+	const struct hone_value *of = hone_lift_kind(lifter, base);
+	bool is_exempt = hone_lift_kind(lifter, reg)->is_known || of->kind == HONE_KIND_STACK ||
+			 of->frames; /* a caller's, which may become one with this function */
 
 	return is_exempt ? offset : hone_lift_opaque_int(lifter, offset);
 }
