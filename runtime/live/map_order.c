@@ -43,8 +43,12 @@ enum hone_reason hone_map_order(struct bpf_insn *insns, uint32_t n_insns, uint32
 		if (i + 1 == n_insns ||
 		    (insns[i].src_reg != BPF_PSEUDO_MAP_FD &&
 		     insns[i].src_reg != BPF_PSEUDO_MAP_VALUE && !is_closed(&insns[i]))) {
-			snprintf(detail, HONE_DETAIL_LEN, "instruction %u: reference of kind %u", i,
-				 insns[i].src_reg);
+			bool is_place = insns[i].src_reg == BPF_PSEUDO_MAP_IDX ||
+					insns[i].src_reg == BPF_PSEUDO_MAP_IDX_VALUE;
+
+			snprintf(detail, HONE_DETAIL_LEN, "instruction %u: reference of kind %u%s",
+				 i, insns[i].src_reg,
+				 is_place ? ": a map by its place in fd_array" : "");
 			return HONE_NO_CAPTURE_FORM;
 		}
 		if (is_closed(&insns[i++]))

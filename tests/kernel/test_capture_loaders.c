@@ -2,6 +2,7 @@
 /* capture: what the usual loaders load, unmodified, in namespaces of our own (network, and mounts
  * for a bpffs of our own): each program comes out, and a copy made of it is the same. */
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <net/if.h>
 #include <sched.h>
@@ -18,9 +19,11 @@
 
 #include <cmocka.h>
 
+#include "runtime/bpf/capture_abi.h"
 #include "runtime/common/cleanup.h"
 #include "runtime/common/sys.h"
 #include "tests/kernel/captures.h"
+#include "tests/tools/asm.h"
 
 #define OBJECTS "/usr/lib/x86_64-linux-gnu/bpf/"
 #define FILTER OBJECTS "xdpfilt_dny_all.o"
@@ -165,6 +168,97 @@ static void functions_with_types(void **state)
 	loader_stop(&loader);
 }
 
+/* ---- by the system call itself ---- */
+
+static int new_btf(void)
+{
+	struct btf *btf = btf__new_empty();
+	const void *data;
+	__u32 size;
+	int fd;
+
+	if (!btf || btf__add_int(btf, "int", 4, BTF_INT_SIGNED) < 0)
+		return -1;
+	data = btf__raw_data(btf, &size);
+	fd = data ? bpf_btf_load(data, size, NULL) : -1;
+	btf__free(btf);
+	return fd;
+}
+
+/* The only fd of the map is one that was opened by its id. */
+static int map_by_id(void)
+{
+	int made = bpf_map_create(BPF_MAP_TYPE_HASH, "by_id", 4, 8, 33, NULL);
+	struct bpf_map_info info;
+	int fd;
+
+	if (hone_map_info(made, &info))
+		return -1;
+	fd = bpf_map_get_fd_by_id(info.id);
+	close(made);
+	return fd;
+}
+
+/* arg: by_array: the map is named by its place in fd_array. */
+static int load_by_hand(void *arg)
+{
+	bool by_array = *(const bool *)arg;
+	const int fds[] = {-1, map_by_id()};
+	const struct bpf_insn insns[] = {
+		{.code = BPF_LD | BPF_IMM | BPF_DW,
+		 .dst_reg = BPF_REG_1,
+		 .src_reg = by_array ? BPF_PSEUDO_MAP_IDX : BPF_PSEUDO_MAP_FD,
+		 .imm = by_array ? 1 : fds[1]},
+		{0},
+		ASM_MOV_IMM(BPF_REG_0, 2),
+		ASM_EXIT(),
+	};
+	const struct hone_load_attr attr = {
+		.prog_type = BPF_PROG_TYPE_XDP,
+		.insn_cnt = sizeof(insns) / sizeof(insns[0]),
+		.insns = (uintptr_t)insns,
+		.license = (uintptr_t)"GPL",
+		.prog_btf_fd = (uint32_t)new_btf(),
+		.func_info_rec_size = sizeof(struct bpf_func_info),
+		.fd_array = by_array ? (uintptr_t)fds : 0,
+	};
+
+	return raw_load(&attr, sizeof(attr));
+}
+
+static void map_by_id_and_types_of_no_function(void **state)
+{
+	bool by_array = false;
+	const struct hone_unit *unit;
+	struct loader loader;
+
+	(void)state;
+	loader_start(&loader, load_by_hand, &by_array);
+	assert_true(loader.result > 0);
+	unit = expect_captured((uint32_t)loader.result);
+	assert_int_equal(unit->n_maps, 1);
+	assert_string_equal(unit->maps[0].name, "by_id");
+	assert_int_equal(unit->n_func_info, 0);
+	loader_stop(&loader);
+}
+
+/* The kernel's tag covers the places, which nothing keeps: a copy could not be compared. */
+static void maps_named_by_place_are_refused(void **state)
+{
+	const struct hone_captured *captured;
+	bool by_array = true;
+	struct loader loader;
+
+	(void)state;
+	loader_start(&loader, load_by_hand, &by_array);
+	assert_true(loader.result > 0);
+	captured = captures_of_program(captures, (uint32_t)loader.result);
+	assert_non_null(captured);
+	assert_int_equal(captured->refused, HONE_NO_CAPTURE_FORM);
+	assert_non_null(strstr(captured->detail, "fd_array"));
+	loader_stop(&loader);
+}
+
 /* Each program which xdp-tools bring. */
 static void all_filters(void **state)
 {
@@ -192,6 +286,8 @@ int main(void)
 		cmocka_unit_test(xdp_loader),
 		cmocka_unit_test(xdp_filter),
 		cmocka_unit_test(functions_with_types),
+		cmocka_unit_test(map_by_id_and_types_of_no_function),
+		cmocka_unit_test(maps_named_by_place_are_refused),
 		cmocka_unit_test(all_filters),
 	};
 
