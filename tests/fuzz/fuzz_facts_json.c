@@ -87,12 +87,14 @@ static const char *const seeds[] = {
 	"\"max_table_bytes\":10,\"max_entries\":11,\"max_insns\":12,\"count_packets\":true,"
 	"\"never_fold\":[\"m\"]}}",
 	"{\"refused\":\"REWRITTEN\",\"detail\":\"d\",\"image\":{\"insns\":\"1801000000000000"
-	"00000000000000009500000000000000\",\"relocs\":[{\"insn\":0,\"kind\":\"table\",\"map\":0,"
+	"00000000000000009500000000000000\",\"lines\":\"\",\"relocs\":[{\"insn\":0,\"kind\":"
+	"\"table\",\"map\":0,"
 	"\"offset\":8}],\"table\":\"ffffffffffffffff0102\",\"assumptions\":[{\"kind\":"
 	"\"value_bits\",\"map\":1,\"site\":2,\"effect\":\"data\",\"enforcement\":\"guarded\","
 	"\"offset\":8,\"bits\":\"0x3f\"}]},\"effects\":[{\"writes_keys\":true}],\"sites\":[{\"id\":"
 	"0,\"insn\":5,\"map\":-1,\"kind\":\"lookup\",\"class\":\"live\",\"action\":\"\",\"reason\":"
-	"\"NO_PASS\",\"n_entries\":0}],\"passes\":[{\"name\":\"p\",\"n_rewritten\":0,\"ms\":0.5}],"
+	"\"NO_PASS\",\"n_entries\":0,\"key_is_known\":true,\"key\":7}],\"passes\":[{\"name\":\"p\","
+	"\"n_rewritten\":0,\"ms\":0.5}],"
 	"\"n_blocks\":1,\"block_insns\":[0],\"cover_offset\":8,\"lift_ms\":1.5,\"optimize_ms\":0.0,"
 	"\"emit_ms\":1e-3}",
 	"{\"level\":2,\"max_entries\":100,\"maps\":[{\"name\":\"m\",\"type\":\"hash\",\"key_size\":"
