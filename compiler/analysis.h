@@ -86,6 +86,16 @@ bool hone_functions_fill(struct hone_arena *arena, struct hone_code *code, const
 
 /* ---- helpers.c: the kernel's helpers ---- */
 
+/* What a helper hands to the function it calls, argument by argument. */
+enum hone_callback {
+	HONE_CALLS_NOTHING,
+	HONE_CALLS_WITH_INDEX,	/* a number, context */
+	HONE_CALLS_WITH_ENTRY,	/* map, key, value, context */
+	HONE_CALLS_WITH_OBJECT, /* something of the kernel's, context */
+	HONE_CALLS_WITH_PART,	/* something of the kernel's, a part of it, context */
+	HONE_CALLBACK_N,
+};
+
 struct hone_helper {
 	const char *name;
 	uint8_t n_args;
@@ -104,7 +114,10 @@ struct hone_helper {
 	/* from helpers.def: */
 	uint8_t only_reads; /* set of arguments that could as well point to const */
 	bool is_kfunc;	    /* a function of the kernel, which may keep what it is given */
-	bool keeps_map;	    /* it changes no key of the map, and no value but through arguments */
+	enum hone_callback calls;
+	int8_t function_arg; /* 1-5: the function it calls */
+	int8_t context_arg;  /* 1-5: what it hands on as context */
+	bool keeps_map;	     /* it changes no key of the map, and no value but through arguments */
 };
 
 /* NULL: unknown helper; hone_decode() lets none through. */

@@ -107,6 +107,7 @@ static bool lift(struct compile *c)
 			    covers ? UINT32_MAX : c->request->policy.max_table_bytes);
 	if (!c->ir)
 		return refuse(c, HONE_NO_BACKEND, "LLVM was built without BPF");
+	c->ir->is_plain = c->out->is_plain;
 
 	if (covers) {
 		const void *unmarked = hone_arena_alloc(c->arena, c->code->n_blocks, 1);
@@ -188,6 +189,47 @@ static bool build_image(struct compile *c)
 	return true;
 }
 
+/* A refusal leaves nothing that could be loaded. */
+static void drop_image(struct hone_image *image)
+{
+	free(image->insns);
+	free(image->relocs);
+	free(image->lines);
+	free(image->functions);
+	free(image->table);
+	free(image->assumptions);
+	memset(image, 0, sizeof(*image));
+}
+
+/* What a first attempt left, but for what bytecode says about itself. */
+static void start_again(struct compile *c)
+{
+	struct hone_result *out = c->out;
+
+	hone_ir_free(c->ir);
+	c->ir = NULL;
+	drop_image(&out->image);
+	free(out->sites);
+	free(out->passes);
+	out->sites = NULL;
+	out->passes = NULL;
+	out->n_sites = out->n_passes = 0;
+	refuse(c, HONE_REWRITTEN, "");
+}
+
+/* What LLVM made too large for the frame is built once more, with functions left apart and loops
+ * as they are. */
+static bool build(struct compile *c)
+{
+	if (build_image(c))
+		return true;
+	if (c->out->refused != HONE_NO_BACKEND)
+		return false;
+	start_again(c);
+	c->out->is_plain = true;
+	return build_image(c);
+}
+
 static bool fits(struct compile *c)
 {
 	char detail[HONE_DETAIL_LEN];
@@ -198,17 +240,6 @@ static bool fits(struct compile *c)
 	snprintf(detail, sizeof(detail), "%u instructions, allowed are %u", n_insns,
 		 c->request->policy.max_insns);
 	return refuse(c, HONE_NO_BUDGET_INSNS, detail);
-}
-
-/* A refusal leaves nothing that could be loaded. */
-static void drop_image(struct hone_image *image)
-{
-	free(image->insns);
-	free(image->relocs);
-	free(image->lines);
-	free(image->table);
-	free(image->assumptions);
-	memset(image, 0, sizeof(*image));
 }
 
 void hone_compile(const struct hone_request *request, struct hone_result *out)
@@ -223,7 +254,7 @@ void hone_compile(const struct hone_request *request, struct hone_result *out)
 		hone_report_sites(&request->unit, c.analysis, out);
 		goto done;
 	}
-	if (!build_image(&c) || !fits(&c))
+	if (!build(&c) || !fits(&c))
 		drop_image(&out->image);
 	else if (request->kind == HONE_REQUEST_COVER)
 		keep_blocks(&c);

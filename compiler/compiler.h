@@ -48,7 +48,11 @@ int hone_golden_main(int argc, char **argv);
  *   hone_slots the unit's PROG_ARRAY      hone_counts its counters
  * and functions, which are resolved: the image's own, and kfunc_N, the kernel's of BTF id N */
 
-/* hone_relocate() - a BPF ELF object in memory to instructions and relocations.
+/* Names of its functions: the program's, and those of others with where they started. */
+#define HONE_FUNCTION_MAIN "hone_image"
+#define HONE_FUNCTION_OTHER "function_%u"
+
+/* hone_relocate() - a BPF ELF object in memory to instructions, functions and relocations.
  * Returns 0, or -EINVAL with *why (unexpected section, symbol or relocation). */
 int hone_relocate(const void *object, size_t size, struct hone_image *out,
 		  struct hone_refusal *why);

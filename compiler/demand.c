@@ -86,8 +86,7 @@ static void mark(struct seeking *s, uint32_t at)
 	const struct bpf_insn *insn = &s->code->insns[at];
 	const struct hone_value *base = &s->kinds->reg[at][insn->src_reg];
 	/* of the context, whose own address was loaded */
-	bool is_field =
-		hone_insn_bytes(insn) == 4 && hone_value_is_pointer(base) && (base->frames & 1);
+	bool is_field = hone_insn_bytes(insn) == 4 && hone_value_is_pointer(base) && !base->maps;
 
 	if (s->kinds->gives_pointer[at] || BPF_MODE(insn->code) != BPF_MEM ||
 	    !is_number(&s->kinds->result[at]) || (hone_insn_bytes(insn) != 8 && !is_field))

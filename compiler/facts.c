@@ -301,6 +301,7 @@ void hone_result_free(struct hone_result *result)
 	free(result->image.insns);
 	free(result->image.relocs);
 	free(result->image.lines);
+	free(result->image.functions);
 	free(result->image.table);
 	free(result->image.assumptions);
 	free(result->effects);

@@ -195,6 +195,12 @@ struct hone_line {
 	uint32_t record;
 };
 
+/* A function of an image, and the one of the original that it was made from. */
+struct hone_image_function {
+	uint32_t insn;	 /* its first, in the image */
+	uint32_t origin; /* its first, in the original */
+};
+
 /* A specialized program. `table` is the initial value of the image's own one-entry array map;
  * its first 8 bytes are `expected`, initially HONE_EPOCH_NEVER. */
 struct hone_image {
@@ -204,7 +210,9 @@ struct hone_image {
 	struct hone_reloc *relocs;
 	uint32_t n_lines;
 	struct hone_line
-		*lines; /* by instruction; each function begins with one, or there is none */
+		*lines;	      /* by instruction; each function begins with one, or there is none */
+	uint32_t n_functions; /* by first instruction; the program is the first */
+	struct hone_image_function *functions;
 	uint32_t table_bytes;
 	uint8_t *table;
 	uint32_t n_assumptions;
@@ -253,6 +261,8 @@ struct hone_result {
 	uint32_t n_blocks;     /* basic blocks of the original that can be reached */
 	uint32_t *block_insns; /* with HONE_REQUEST_COVER: first instruction of each */
 	uint32_t cover_offset; /* with HONE_REQUEST_COVER: of one byte per block in the table */
+	bool is_plain; /* the image is of the second attempt: less optimized, since the first one
+			* exceeded the stack */
 	double lift_ms, optimize_ms, emit_ms;
 };
 

@@ -128,9 +128,8 @@ static enum hone_reason check_load_imm(const struct bpf_insn *insn)
 	case 0:
 	case BPF_PSEUDO_MAP_FD:
 	case BPF_PSEUDO_MAP_VALUE:
-		return only_if(insn->off == 0);
 	case BPF_PSEUDO_FUNC:
-		return HONE_NO_CALLBACK;
+		return only_if(insn->off == 0);
 	case BPF_PSEUDO_BTF_ID:
 		return HONE_NO_BTF_ID;
 	default:

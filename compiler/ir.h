@@ -51,6 +51,7 @@ struct hone_ir {
 
 	LLVMBuilderRef builder;
 	LLVMTargetMachineRef machine;
+	bool is_plain; /* the second rung: functions stay apart, loops as they are */
 	LLVMTypeRef void_type, i1, i8, i16, i32, i64, ptr;
 	char error[HONE_DETAIL_LEN]; /* the first error that LLVM reported; "" if none */
 };
@@ -183,8 +184,8 @@ int hone_guard_build(struct hone_ir *ir, uint32_t prog_type, bool count_packets)
 
 /* ---- pipeline.c ---- */
 
-/* hone_optimize() - stubs are inlined, then LLVM's O2 for BPF. Returns 0, or -EINVAL with
- * ir->error. */
+/* hone_optimize() - stubs are inlined, then LLVM's O2 for BPF; of a plain module O1, which takes
+ * less of the stack. Returns 0, or -EINVAL with ir->error. */
 int hone_optimize(struct hone_ir *ir);
 
 /* ---- emit.c ---- */

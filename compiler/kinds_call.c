@@ -43,12 +43,65 @@ static bool hand_local(const struct hone_code *code, const struct hone_value *re
 	return true;
 }
 
+enum given { NONE, NUMBER, MAP, KEY, VALUE, OBJECT, CONTEXT };
+
+static const uint8_t given[HONE_CALLBACK_N][BPF_REG_5] = {
+	[HONE_CALLS_WITH_INDEX] = {NUMBER, CONTEXT},
+	[HONE_CALLS_WITH_ENTRY] = {MAP, KEY, VALUE, CONTEXT},
+	[HONE_CALLS_WITH_OBJECT] = {OBJECT, CONTEXT},
+	[HONE_CALLS_WITH_PART] = {OBJECT, OBJECT, CONTEXT},
+};
+
+static struct hone_value value_given(const struct hone_code *code, const struct hone_value *map,
+				     enum given what)
+{
+	struct hone_value value = {.kind = HONE_KIND_POINTER, .other = true};
+
+	switch (what) {
+	case NONE:
+		return (struct hone_value){.kind = HONE_KIND_UNSET};
+	case NUMBER:
+		return hone_value_scalar();
+	case MAP:
+		return *map;
+	case VALUE:
+		value.is_known = true;
+		value.maps = map->kind == HONE_KIND_MAP ? map->maps : hone_all_maps(code->unit);
+		return value;
+	default:
+		return value;
+	}
+}
+
+static bool hand_callback(const struct hone_code *code, const struct hone_value *reg,
+			  const struct hone_helper *helper, struct hone_handed *out)
+{
+	const struct hone_value *function = &reg[helper->function_arg];
+
+	if (helper->calls == HONE_CALLS_NOTHING || function->kind != HONE_KIND_FUNCTION ||
+	    !function->is_known)
+		return false;
+	*out = (struct hone_handed){.callee = (uint32_t)function->constant};
+	for (int arg = BPF_REG_1; arg <= BPF_REG_5; arg++) {
+		enum given what = given[helper->calls][arg - 1];
+
+		out->from[arg] = what == CONTEXT ? helper->context_arg : 0;
+		out->value[arg] = what == CONTEXT
+					  ? hone_value_handed(&reg[helper->context_arg], arg)
+					  : value_given(code, &reg[helper->map_arg], what);
+	}
+	return true;
+}
+
 bool hone_call_handed(const struct hone_code *code, const struct hone_value *reg, uint32_t at,
 		      struct hone_handed *out)
 {
 	const struct bpf_insn *insn = &code->insns[at];
 
-	return hone_insn_is_local_call(insn) && hand_local(code, reg, at, out);
+	if (hone_insn_is_local_call(insn))
+		return hand_local(code, reg, at, out);
+	return hone_insn_is_helper_call(insn) &&
+	       hand_callback(code, reg, hone_helper(insn->imm), out);
 }
 
 /* ---- memory ---- */

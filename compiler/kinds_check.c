@@ -83,6 +83,13 @@ static bool check_local_call(const struct checking *s)
 	return true;
 }
 
+static bool refuse_function(const struct checking *s, int arg)
+{
+	refuse(s, "r%d", arg);
+	s->why->reason = HONE_NO_CALLBACK;
+	return false;
+}
+
 static bool check_call(const struct checking *s)
 {
 	const struct hone_helper *helper;
@@ -99,6 +106,12 @@ static bool check_call(const struct checking *s)
 		if (hone_helper_fills(helper, arg) && s->reg[arg].kind == HONE_KIND_SCALAR &&
 		    !hone_value_is_null(&s->reg[arg]))
 			return refuse(s, "r%d is used as an address", arg);
+	}
+	if (helper->calls != HONE_CALLS_NOTHING) {
+		const struct hone_value *function = &s->reg[helper->function_arg];
+
+		if (function->kind != HONE_KIND_FUNCTION || !function->is_known || function->other)
+			return refuse_function(s, helper->function_arg);
 	}
 	if (helper->map_arg && map->kind != HONE_KIND_MAP && !hone_value_is_pointer(map))
 		return refuse(s, "r%d is not a map", helper->map_arg);

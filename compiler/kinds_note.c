@@ -196,7 +196,7 @@ static void note_call(struct noting *n)
 			hone_call_param(n->code, n->kinds, n->state->reg, n->at, arg);
 
 		note_use(n, value, &param);
-		if (is_ours && value->kind == HONE_KIND_STACK)
+		if (value->kind == HONE_KIND_STACK && (is_ours || param.is_kept))
 			note_shared(n, value, &param);
 	}
 }

@@ -2,10 +2,12 @@
 /* lift_function: functions, what they are given and what they return.
  *
  * Arguments and result are what kinds.c says of them: pointers as pointers, numbers as i64. What
- * a function never reads is not handed over. All but the program and what makes tail calls are
- * internal, so that LLVM may inline them or change what they take. */
+ * a function never reads is not handed over, except by the kernel to what it calls back. All but
+ * the program and what makes tail calls are internal, so that LLVM may inline them or change what
+ * they take. */
 #include <stdio.h>
 
+#include "compiler/compiler.h"
 #include "compiler/kinds.h"
 #include "compiler/lift.h"
 
@@ -21,15 +23,35 @@ static const struct hone_value *entry_of(const struct hone_lifter *lifter, uint3
 	return lifter->input->kinds->block_in[first].reg;
 }
 
-static bool has_result(const struct hone_value *result)
+/* Registers that are parameters: what a function reads; what the kernel calls takes the others,
+ * too, that come before. */
+static uint32_t params_of(const struct hone_function *function)
 {
-	return result->kind != HONE_KIND_UNSET && result->kind != HONE_KIND_CONFLICT;
+	uint32_t args = function->args;
+
+	for (uint32_t arg = BPF_REG_1; function->is_callback && args >> arg; arg++)
+		args |= 1u << arg;
+	return args;
+}
+
+static LLVMTypeRef result_type(const struct hone_lifter *lifter, uint32_t function)
+{
+	const struct hone_value *result = &lifter->input->kinds->functions[function].result;
+	const struct hone_ir *ir = lifter->ir;
+
+	if (lifter->code->functions[function].is_callback)
+		return ir->i64;
+	if (result->kind == HONE_KIND_UNSET || result->kind == HONE_KIND_CONFLICT)
+		return ir->void_type;
+	return type_of(ir, result);
 }
 
 /* ---- declarations ---- */
 
 static void describe(struct hone_ir *ir, LLVMValueRef function)
 {
+	if (ir->is_plain && function != ir->function)
+		hone_ir_attribute(ir, function, "noinline", NULL);
 	hone_ir_attribute(ir, function, "nounwind", NULL);
 	hone_ir_attribute(ir, function, "no-jump-tables", "true");
 	hone_ir_attribute(ir, function, "no-builtins", "");
@@ -39,21 +61,19 @@ static LLVMValueRef declare(struct hone_lifter *lifter, uint32_t index)
 {
 	struct hone_ir *ir = lifter->ir;
 	const struct hone_function *function = &lifter->code->functions[index];
-	const struct hone_value *result = &lifter->input->kinds->functions[index].result;
 	const struct hone_value *entry = entry_of(lifter, index);
+	uint32_t params = params_of(function);
 	LLVMTypeRef types[BPF_REG_5];
 	LLVMValueRef declared;
 	unsigned int n = 0;
 	char name[32];
 
 	for (int arg = BPF_REG_1; arg <= BPF_REG_5; arg++)
-		if (function->args >> arg & 1)
+		if (params >> arg & 1)
 			types[n++] = type_of(ir, &entry[arg]);
-	snprintf(name, sizeof(name), "function_%u", function->first);
-	declared = LLVMAddFunction(
-		ir->module, name,
-		LLVMFunctionType(has_result(result) ? type_of(ir, result) : ir->void_type, types, n,
-				 false));
+	snprintf(name, sizeof(name), HONE_FUNCTION_OTHER, function->first);
+	declared = LLVMAddFunction(ir->module, name,
+				   LLVMFunctionType(result_type(lifter, index), types, n, false));
 	/* What makes tail calls ends another way than its body says: nothing may be concluded from
 	 * the body, nor may it become part of a caller, which would end with it. */
 	LLVMSetLinkage(declared, function->may_leave ? LLVMWeakAnyLinkage : LLVMInternalLinkage);
@@ -68,7 +88,7 @@ void hone_lift_declare(struct hone_lifter *lifter)
 
 	lifter->functions =
 		hone_arena_alloc(ir->arena, code->n_functions, sizeof(*lifter->functions));
-	ir->function = LLVMAddFunction(ir->module, "hone_image", type);
+	ir->function = LLVMAddFunction(ir->module, HONE_FUNCTION_MAIN, type);
 	lifter->functions[0] = ir->function;
 	for (uint32_t i = 1; i < code->n_functions; i++)
 		if (lifter->input->kinds->block_in[code->functions[i].first_block].is_reached)
@@ -82,7 +102,7 @@ void hone_lift_declare(struct hone_lifter *lifter)
 
 static void take_arguments(struct hone_lifter *lifter)
 {
-	uint32_t args = lifter->code->functions[lifter->self].args;
+	uint32_t params = params_of(&lifter->code->functions[lifter->self]);
 	const struct hone_value *entry = entry_of(lifter, lifter->self);
 	LLVMValueRef function = lifter->functions[lifter->self];
 	unsigned int n = 0;
@@ -96,7 +116,7 @@ static void take_arguments(struct hone_lifter *lifter)
 	for (unsigned int arg = BPF_REG_1; arg <= BPF_REG_5; arg++) {
 		LLVMValueRef value;
 
-		if (!(args >> arg & 1))
+		if (!(params >> arg & 1))
 			continue;
 		value = LLVMGetParam(function, n++);
 		if (entry[arg].kind == HONE_KIND_CTX && entry[arg].is_known &&
@@ -125,15 +145,15 @@ void hone_lift_open(struct hone_lifter *lifter)
 void hone_lift_exit(struct hone_lifter *lifter)
 {
 	struct hone_ir *ir = lifter->ir;
-	const struct hone_value *result = &lifter->input->kinds->functions[lifter->self].result;
+	LLVMTypeRef type = result_type(lifter, lifter->self);
 
 	if (lifter->self == 0)
 		LLVMBuildRet(
 			ir->builder,
 			LLVMBuildTrunc(ir->builder, hone_lift_int(lifter, BPF_REG_0), ir->i32, ""));
-	else if (!has_result(result))
+	else if (type == ir->void_type)
 		LLVMBuildRetVoid(ir->builder);
-	else if (hone_lift_is_pointer(result))
+	else if (type == ir->ptr)
 		LLVMBuildRet(ir->builder, hone_lift_ptr(lifter, BPF_REG_0));
 	else
 		LLVMBuildRet(ir->builder, hone_lift_int(lifter, BPF_REG_0));
@@ -152,20 +172,20 @@ bool hone_lift_local_call(struct hone_lifter *lifter)
 {
 	struct hone_ir *ir = lifter->ir;
 	uint32_t callee = hone_function_named(lifter->code, lifter->at);
-	uint32_t read = lifter->code->functions[callee].args;
-	const struct hone_value *result = &lifter->input->kinds->functions[callee].result;
+	uint32_t params = params_of(&lifter->code->functions[callee]);
+	LLVMTypeRef type = result_type(lifter, callee);
 	const struct hone_value *entry = entry_of(lifter, callee);
 	LLVMValueRef function = lifter->functions[callee], args[BPF_REG_5], value;
 	unsigned int n = 0;
 
 	for (unsigned int arg = BPF_REG_1; arg <= BPF_REG_5; arg++)
-		if (read >> arg & 1)
+		if (params >> arg & 1)
 			args[n++] = argument(lifter, arg, type_of(ir, &entry[arg]));
 	value = LLVMBuildCall2(ir->builder, LLVMGlobalGetValueType(function), function, args, n,
 			       "");
-	if (has_result(result) && hone_lift_is_pointer(result))
+	if (type == ir->ptr)
 		hone_lift_set_ptr(lifter, BPF_REG_0, value);
-	else if (has_result(result))
+	else if (type == ir->i64)
 		hone_lift_set_int(lifter, BPF_REG_0, value);
 	return true;
 }

@@ -63,6 +63,7 @@ static void use_reach(struct frame *frame, const struct hone_value *address,
 /* Memory in the frame that a call reaches through one of its arguments. */
 static void use_call(const struct hone_lifter *lifter, struct frame *frame, uint32_t at)
 {
+	static const struct hone_reach own_byte = {-1, 1};
 	const struct hone_kinds *kinds = lifter->input->kinds;
 	const struct hone_value *regs = kinds->reg[at];
 
@@ -70,8 +71,11 @@ static void use_call(const struct hone_lifter *lifter, struct frame *frame, uint
 		struct hone_param param = hone_call_param(lifter->code, kinds, regs, at, arg);
 		struct hone_reach in = hone_reach_in_frame(&regs[arg], &param.touched);
 
-		if (regs[arg].kind == HONE_KIND_STACK && !hone_reach_is_empty(&in))
-			use_reach(frame, &regs[arg], &in);
+		if (regs[arg].kind != HONE_KIND_STACK)
+			continue;
+		if (hone_reach_is_empty(&in)) /* it may be compared with NULL */
+			in = hone_reach_in_frame(&regs[arg], &own_byte);
+		use_reach(frame, &regs[arg], &in);
 	}
 }
 

@@ -27,13 +27,15 @@ static int run(struct hone_ir *ir, const char *passes, LLVMPassBuilderOptionsRef
 
 int hone_optimize(struct hone_ir *ir)
 {
-	static const char *const stages[] = {"always-inline,function(sroa)", "default<O2>"};
+	const char *const stages[] = {"always-inline,function(sroa)",
+				      ir->is_plain ? "default<O1>" : "default<O2>"};
 	LLVMPassBuilderOptionsRef options;
 	int err = hone_ir_verify(ir);
 
 	if (err)
 		return err;
 	options = LLVMCreatePassBuilderOptions();
+	LLVMPassBuilderOptionsSetLoopUnrolling(options, !ir->is_plain);
 	for (size_t i = 0; !err && i < sizeof(stages) / sizeof(stages[0]); i++)
 		err = run(ir, stages[i], options);
 	LLVMDisposePassBuilderOptions(options);

@@ -247,6 +247,50 @@ static int read_relocs(struct object *object, struct hone_image *image)
 	return 0;
 }
 
+/* ---- functions ---- */
+
+static int by_first(const void *a, const void *b)
+{
+	const struct hone_image_function *x = a, *y = b;
+
+	return (x->insn > y->insn) - (x->insn < y->insn);
+}
+
+/* What lift_function.c called it; LLVM adds to the names of the copies it makes. */
+static uint32_t origin_of(const char *name)
+{
+	unsigned int first;
+
+	return sscanf(name, HONE_FUNCTION_OTHER, &first) == 1 ? first : 0;
+}
+
+static int read_functions(struct object *object, struct hone_image *image)
+{
+	size_t n = object->symbols ? object->symbols->d_size / sizeof(Elf64_Sym) : 0;
+
+	image->functions = calloc(n ? n : 1, sizeof(*image->functions));
+	if (!image->functions)
+		return refuse(object, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		struct hone_image_function *to = &image->functions[image->n_functions];
+		const char *name;
+		GElf_Sym symbol;
+
+		if (!gelf_getsym(object->symbols, (int)i, &symbol) ||
+		    GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
+			continue;
+		name = elf_strptr(object->elf, object->strings_index, symbol.st_name);
+		to->insn = (uint32_t)(symbol.st_value / sizeof(struct bpf_insn));
+		if (!name || symbol.st_shndx != object->text_index ||
+		    symbol.st_value / sizeof(struct bpf_insn) >= image->n_insns)
+			return refuse(object, "function %s", name ? name : "?");
+		to->origin = origin_of(name);
+		image->n_functions++;
+	}
+	qsort(image->functions, image->n_functions, sizeof(*image->functions), by_first);
+	return 0;
+}
+
 static int read_object(struct object *object, struct hone_image *image)
 {
 	int err;
@@ -262,7 +306,8 @@ static int read_object(struct object *object, struct hone_image *image)
 	if (!image->insns)
 		return refuse(object, "out of memory");
 	memcpy(image->insns, object->text->d_buf, object->text->d_size);
-	return read_relocs(object, image);
+	err = read_relocs(object, image);
+	return err ? err : read_functions(object, image);
 }
 
 int hone_relocate(const void *bytes, size_t size, struct hone_image *out, struct hone_refusal *why)
@@ -280,6 +325,7 @@ int hone_relocate(const void *bytes, size_t size, struct hone_image *out, struct
 	if (err) {
 		free(image.insns);
 		free(image.relocs);
+		free(image.functions);
 		return err;
 	}
 	out->n_insns = image.n_insns;
@@ -288,5 +334,7 @@ int hone_relocate(const void *bytes, size_t size, struct hone_image *out, struct
 	out->relocs = image.relocs;
 	out->n_lines = image.n_lines;
 	out->lines = image.lines;
+	out->n_functions = image.n_functions;
+	out->functions = image.functions;
 	return 0;
 }

@@ -104,6 +104,14 @@ static json_t *from_assumption(const void *row)
 			 (json_int_t)assumption->offset, "bits", json_from_u64(assumption->bits));
 }
 
+static json_t *from_function(const void *row)
+{
+	const struct hone_image_function *function = row;
+
+	return json_pack("{s:I, s:I}", "insn", (json_int_t)function->insn, "origin",
+			 (json_int_t)function->origin);
+}
+
 static json_t *from_effects_row(const void *row)
 {
 	return json_from_effects(row);
@@ -138,10 +146,13 @@ static json_t *from_index(const void *row)
 static json_t *from_image(const struct hone_image *image)
 {
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o}", "insns",
+		"{s:o, s:o, s:o, s:o, s:o, s:o}", "insns",
 		json_from_bytes(image->insns, image->n_insns * sizeof(*image->insns)), "lines",
 		json_from_bytes(image->lines, image->n_lines * sizeof(*image->lines)), "relocs",
 		from_rows(image->n_relocs, image->relocs, sizeof(*image->relocs), from_reloc),
+		"functions",
+		from_rows(image->n_functions, image->functions, sizeof(*image->functions),
+			  from_function),
 		"table", json_from_bytes(image->table, image->table_bytes), "assumptions",
 		from_rows(image->n_assumptions, image->assumptions, sizeof(*image->assumptions),
 			  from_assumption));
@@ -150,7 +161,7 @@ static json_t *from_image(const struct hone_image *image)
 int hone_result_encode(const struct hone_result *result, char **text)
 {
 	json_t *json = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:f, s:f, s:f}", "refused",
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:b, s:f, s:f, s:f}", "refused",
 		hone_reason_id(result->refused), "detail",
 		json_from_detail(result->detail, sizeof(result->detail)), "image",
 		from_image(&result->image), "effects",
@@ -163,8 +174,9 @@ int hone_result_encode(const struct hone_result *result, char **text)
 		"n_blocks", (json_int_t)result->n_blocks, "block_insns",
 		from_rows(result->block_insns ? result->n_blocks : 0, result->block_insns,
 			  sizeof(*result->block_insns), from_index),
-		"cover_offset", (json_int_t)result->cover_offset, "lift_ms", result->lift_ms,
-		"optimize_ms", result->optimize_ms, "emit_ms", result->emit_ms);
+		"cover_offset", (json_int_t)result->cover_offset, "is_plain", result->is_plain,
+		"lift_ms", result->lift_ms, "optimize_ms", result->optimize_ms, "emit_ms",
+		result->emit_ms);
 
 	return json_finish(json, text);
 }
@@ -221,6 +233,16 @@ static void read_assumption(const struct json_place *at, void *row)
 		(enum hone_enforcement)json_enum(&enforcement, enforcement_name, HONE_UNENFORCED);
 	out->offset = u32_member(at, "offset", UINT32_MAX);
 	out->bits = json_u64(&bits);
+}
+
+static void read_function(const struct json_place *at, void *row)
+{
+	static const char *const keys[] = {"insn", "origin", NULL};
+	struct hone_image_function *out = row;
+
+	json_expect_keys(at, keys);
+	out->insn = u32_member(at, "insn", UINT32_MAX);
+	out->origin = u32_member(at, "origin", UINT32_MAX);
 }
 
 static void read_effects_row(const struct json_place *at, void *row)
@@ -286,9 +308,10 @@ static void check_reloc(const struct json_place *relocs, uint32_t i, const struc
 
 static void read_image(const struct json_place *at, struct hone_image *out)
 {
-	static const char *const keys[] = {"insns", "lines",	   "relocs",
+	static const char *const keys[] = {"insns", "lines",	   "relocs", "functions",
 					   "table", "assumptions", NULL};
 	struct json_place lines = json_optional(at, "lines"); /* earlier images had none */
+	struct json_place functions = json_optional(at, "functions");
 	struct json_place insns = json_member(at, "insns");
 	struct json_place relocs = json_member(at, "relocs");
 	struct json_place table = json_member(at, "table");
@@ -297,6 +320,9 @@ static void read_image(const struct json_place *at, struct hone_image *out)
 	out->insns = json_bytes_new(&insns, sizeof(*out->insns), &out->n_insns);
 	out->relocs = read_rows(at, "relocs", UINT32_MAX, sizeof(*out->relocs), read_reloc,
 				&out->n_relocs);
+	if (functions.json)
+		out->functions = read_rows(at, "functions", UINT32_MAX, sizeof(*out->functions),
+					   read_function, &out->n_functions);
 	out->table = json_bytes_new(&table, 1, &out->table_bytes);
 	out->assumptions = read_rows(at, "assumptions", UINT32_MAX, sizeof(*out->assumptions),
 				     read_assumption, &out->n_assumptions);
@@ -328,12 +354,13 @@ static void read_blocks(const struct json_place *at, struct hone_result *out)
 
 static void read_result(const struct json_place *at, struct hone_result *out)
 {
-	static const char *const keys[] = {
-		"refused",     "detail",   "image",	  "effects",	  "sites",
-		"passes",      "n_blocks", "block_insns", "cover_offset", "lift_ms",
-		"optimize_ms", "emit_ms",  NULL};
+	static const char *const keys[] = {"refused",	   "detail",   "image",	   "effects",
+					   "sites",	   "passes",   "n_blocks", "block_insns",
+					   "cover_offset", "is_plain", "lift_ms",  "optimize_ms",
+					   "emit_ms",	   NULL};
 	struct json_place refused = json_member(at, "refused");
 	struct json_place detail = json_member(at, "detail");
+	struct json_place is_plain = json_optional(at, "is_plain");
 	struct json_place image = json_member(at, "image");
 
 	json_expect_keys(at, keys);
@@ -347,6 +374,7 @@ static void read_result(const struct json_place *at, struct hone_result *out)
 	out->passes = read_rows(at, "passes", UINT32_MAX, sizeof(*out->passes), read_pass,
 				&out->n_passes);
 	read_blocks(at, out);
+	out->is_plain = is_plain.json && json_bool(&is_plain);
 	out->lift_ms = ms_member(at, "lift_ms");
 	out->optimize_ms = ms_member(at, "optimize_ms");
 	out->emit_ms = ms_member(at, "emit_ms");

@@ -272,8 +272,7 @@ static void step_store(struct hone_tested *t, struct state *state, uint32_t at)
 
 static void clean_after_call(struct state *state)
 {
-	for (int reg = BPF_REG_0; reg <= BPF_REG_5; reg++)
-		state->place[reg] = clean;
+	memset(state->place, 0, (BPF_REG_5 + 1) * sizeof(*state->place)); /* CLEAN */
 }
 
 static bool reads_argument(const struct hone_tested *t, uint32_t at, int arg)

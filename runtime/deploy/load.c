@@ -84,15 +84,15 @@ int hone_program_load(const struct hone_program_load *load, struct hone_loaded *
 		    .expected_attach_type = (enum bpf_attach_type)unit->expected_attach_type);
 	int err;
 
-	if ((load->n_func_info > 0 || load->n_line_info > 0) && unit->btf_id) {
-		btf_fd = bpf_btf_get_fd_by_id(unit->btf_id);
+	if ((load->n_func_info > 0 || load->n_line_info > 0) && (unit->btf_id || load->btf_fd)) {
+		btf_fd = load->btf_fd ? dup(load->btf_fd) : bpf_btf_get_fd_by_id(unit->btf_id);
 		if (btf_fd < 0)
 			return hone_log_err(-errno, "%s: cannot open BTF %u", unit->name,
 					    unit->btf_id);
 		opts.prog_btf_fd = (__u32)btf_fd;
 		opts.func_info = load->func_info;
 		opts.func_info_cnt = load->n_func_info;
-		opts.func_info_rec_size = load->n_func_info ? unit->func_info_rec_size : 0;
+		opts.func_info_rec_size = load->n_func_info ? hone_func_info_size(unit) : 0;
 		opts.line_info = load->line_info;
 		opts.line_info_cnt = load->n_line_info;
 		opts.line_info_rec_size = load->n_line_info ? unit->line_info_rec_size : 0;
@@ -145,6 +145,31 @@ int hone_maps_bind(const struct hone_unit *unit, const struct hone_maps *maps, i
 	return 0;
 }
 
+/* The unit's own records, unless functions were added that they do not know. */
+static int load_with_functions(const struct hone_unit *unit, const struct bpf_insn *insns,
+			       struct hone_loaded *out, char *log)
+{
+	struct hone_program_load load = {.unit = unit,
+					 .insns = insns,
+					 .n_insns = unit->n_insns,
+					 .func_info = unit->func_info,
+					 .n_func_info = unit->n_func_info};
+	struct hone_func_info functions;
+	int err;
+
+	if (hone_func_info_count(insns, unit->n_insns) <= unit->n_func_info)
+		return hone_program_load(&load, out, log);
+	err = hone_func_info_make(unit, insns, unit->n_insns, NULL, &functions);
+	if (err)
+		return err;
+	load.func_info = functions.records;
+	load.n_func_info = functions.records ? functions.n : 0;
+	load.btf_fd = functions.btf_fd < 0 ? 0 : functions.btf_fd;
+	err = hone_program_load(&load, out, log);
+	hone_func_info_free(&functions);
+	return err;
+}
+
 int hone_load_original(const struct hone_unit *unit, const struct hone_maps *maps,
 		       struct hone_loaded *out, char *log)
 {
@@ -160,12 +185,7 @@ int hone_load_original(const struct hone_unit *unit, const struct hone_maps *map
 	err = hone_maps_resolve(unit, maps, insns, unit->n_insns);
 	if (err)
 		return err;
-	err = hone_program_load(&(struct hone_program_load){.unit = unit,
-							    .insns = insns,
-							    .n_insns = unit->n_insns,
-							    .func_info = unit->func_info,
-							    .n_func_info = unit->n_func_info},
-				&loaded, log);
+	err = load_with_functions(unit, insns, &loaded, log);
 	if (err)
 		return err;
 	err = hone_maps_bind(unit, maps, loaded.fd);
@@ -296,27 +316,12 @@ static uint8_t *image_lines(const struct hone_unit *unit, const struct hone_imag
 	return TAKE_PTR(records);
 }
 
-/* Of that the original's first record says what it is. Which of an image's further functions is
- * which of the original's nobody noted; and lines without functions bpftool 7.1 cannot print. */
-static bool is_one_function(const struct hone_unit *unit, const struct hone_image *image)
-{
-	for (uint32_t i = 0; i < image->n_insns; i++) {
-		const struct bpf_insn *insn = &image->insns[i];
-
-		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL)
-			return false;
-		if (hone_insn_is_ld_imm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC)
-			return false;
-	}
-	return unit->n_func_info > 0;
-}
-
 int hone_load_image(const struct hone_unit *unit, const struct hone_image *image,
 		    const struct hone_image_env *env, struct hone_loaded *out, char *log)
 {
 	_cleanup_free_ struct bpf_insn *insns = calloc(image->n_insns, sizeof(*insns));
 	_cleanup_free_ uint8_t *lines = image_lines(unit, image);
-	bool is_described = lines && is_one_function(unit, image);
+	struct hone_func_info functions;
 	int err;
 
 	if (log)
@@ -329,15 +334,22 @@ int hone_load_image(const struct hone_unit *unit, const struct hone_image *image
 	err = resolve_relocs(image, env, insns);
 	if (err)
 		return err;
-	return hone_program_load(
-		&(struct hone_program_load){.unit = unit,
-					    .insns = insns,
-					    .n_insns = image->n_insns,
-					    .func_info = unit->func_info,
-					    .n_func_info = is_described ? 1 : 0,
-					    .line_info = lines,
-					    .n_line_info = is_described ? image->n_lines : 0},
+	err = hone_func_info_make(unit, insns, image->n_insns, image, &functions);
+	if (err)
+		return err;
+	err = hone_program_load(
+		&(struct hone_program_load){
+			.unit = unit,
+			.insns = insns,
+			.n_insns = image->n_insns,
+			.func_info = functions.records,
+			.n_func_info = functions.records ? functions.n : 0,
+			.btf_fd = functions.btf_fd < 0 ? 0 : functions.btf_fd,
+			.line_info = lines,
+			.n_line_info = lines && functions.records ? image->n_lines : 0},
 		out, log);
+	hone_func_info_free(&functions);
+	return err;
 }
 
 /* The first word of a table, mapped. */

@@ -207,8 +207,6 @@ int hone_spy_unit(const struct hone_unit *unit, struct hone_unit *out)
 	*out = *unit;
 	out->insns = writer.insns;
 	out->n_insns = writer.n;
-	out->func_info = NULL; /* it would have to describe the new functions as well */
-	out->n_func_info = 0;
 	return 0;
 }
 

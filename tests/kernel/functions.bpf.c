@@ -249,7 +249,7 @@ int looped(struct xdp_md *ctx)
 
 struct walk {
 	__u64 sum;
-	__u32 n, limit;
+	__u32 limit;
 };
 
 static long walk_counter(struct bpf_map *map, __u32 *key, __u64 *value, struct walk *walk)
@@ -257,7 +257,7 @@ static long walk_counter(struct bpf_map *map, __u32 *key, __u64 *value, struct w
 	walk->sum += value[1] + *key;
 	(void)map;
 	value[0] ^= walk->limit;
-	return ++walk->n >= walk->limit;
+	return 0;
 }
 
 SEC("xdp")
@@ -272,7 +272,7 @@ int walked(struct xdp_md *ctx)
 		count(find_counter(*(__u8 *)(data + 15)), 1);
 	bpf_for_each_map_elem(&counters, walk_counter, &walk, 0);
 	add_sum(5, walk.sum);
-	return walk.n > 3 ? XDP_TX : XDP_PASS;
+	return walk.sum & 2 ? XDP_TX : XDP_PASS;
 }
 
 /* ---- a frame of 512 bytes over two functions ---- */

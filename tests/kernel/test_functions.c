@@ -88,8 +88,9 @@ static void program_is_equal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PROGRAM("numbers"), PROGRAM("cursors"), PROGRAM("values"),  PROGRAM("globals"),
-		PROGRAM("indexed"), PROGRAM("marks"),	PROGRAM("through"),
+		PROGRAM("numbers"), PROGRAM("cursors"), PROGRAM("values"), PROGRAM("globals"),
+		PROGRAM("looped"),  PROGRAM("walked"),	PROGRAM("frames"), PROGRAM("indexed"),
+		PROGRAM("marks"),   PROGRAM("through"),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -50,6 +50,7 @@ static void drop(struct hone_image *image)
 {
 	free(image->insns);
 	free(image->relocs);
+	free(image->functions);
 }
 
 static const char all_symbols[] =
