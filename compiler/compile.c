@@ -130,6 +130,16 @@ static bool lift(struct compile *c)
 	return true;
 }
 
+/* Nothing watches where the program will run. No map is watched in such a request, so that no pass
+ * takes a guard for granted; this is the last word. */
+static bool needs_no_guard(struct compile *c)
+{
+	for (uint32_t i = 0; i < c->out->image.n_assumptions; i++)
+		if (c->out->image.assumptions[i].enforcement == HONE_GUARDED)
+			return refuse(c, HONE_NO_NOT_WATCHED, "an assumption without a guard");
+	return true;
+}
+
 static bool specialize(struct compile *c)
 {
 	const struct hone_request *request = c->request;
@@ -141,6 +151,8 @@ static bool specialize(struct compile *c)
 				.analysis = c->analysis,
 			},
 			c->out);
+	if (request->kind == HONE_REQUEST_BUILD)
+		return needs_no_guard(c);
 	if (hone_guard_build(c->ir, request->unit.prog_type, request->policy.count_packets))
 		return refuse(c, HONE_NO_BUDGET, "the guard");
 	return true;
@@ -171,7 +183,7 @@ static bool build_image(struct compile *c)
 
 	if (!lift(c))
 		return false;
-	if (c->request->kind == HONE_REQUEST_COMPILE && !specialize(c))
+	if (c->request->kind != HONE_REQUEST_COVER && !specialize(c))
 		return false;
 	lifted_ms = now_ms();
 	c->out->lift_ms = lifted_ms - start_ms;

@@ -270,6 +270,7 @@ enum hone_request_kind {
 	HONE_REQUEST_COMPILE, /* image */
 	HONE_REQUEST_ANALYSE, /* effects and sites only: no LLVM is run */
 	HONE_REQUEST_COVER,   /* the original, lifted, which marks each block it enters; no guard */
+	HONE_REQUEST_BUILD,   /* only what holds without a guard: a program of an object */
 	HONE_REQUEST_N,
 };
 

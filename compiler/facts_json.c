@@ -14,6 +14,7 @@ static const char *const request_kinds[] = {
 	[HONE_REQUEST_COMPILE] = "compile",
 	[HONE_REQUEST_ANALYSE] = "analyse",
 	[HONE_REQUEST_COVER] = "cover",
+	[HONE_REQUEST_BUILD] = "build",
 };
 static_assert(sizeof(request_kinds) / sizeof(request_kinds[0]) == HONE_REQUEST_N,
 	      "request kind without name");

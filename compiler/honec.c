@@ -4,8 +4,8 @@
  *
  *   honec --worker                      requests on stdin, results on stdout, until end of file
  *   honec --request F.json [-o F]       one request, one result
- *   honec -S|--report … FILE.ll         passes on LLVM IR, see golden.c
- *   honec -S|--report … F.ll            passes on LLVM IR, for tests: golden.c
+ *   honec --build IN … [-o OUT]         objects and C source, see build.h
+ *   honec -S|--report … FILE.ll         passes on LLVM IR, for tests: golden.c
  *
  * A frame is a 4-byte little-endian length and as many bytes of JSON (facts.h). */
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/build.h"
 #include "compiler/compiler.h"
 
 enum {
@@ -33,7 +34,7 @@ struct options {
 static const char usage_text[] =
 	"usage: honec --worker\n"
 	"       honec --request FILE [-o FILE]\n"
-	"       honec -S|--report [--passes=A,B] [--facts=FILE] FILE.ll\n"
+	"       honec --build IN [-o OUT] [--level N] [--facts FILE] [--program NAME] [-- ARG…]\n"
 	"       honec -S|--report [--passes=A,B] [--facts=FILE] FILE.ll\n"
 	"\n"
 	"Compile eBPF programs against facts about their maps.\n"
@@ -42,8 +43,9 @@ static const char usage_text[] =
 	"                  little-endian length and JSON\n"
 	"  --request FILE  compile the request in FILE\n"
 	"  -o FILE         write the result there instead of to stdout\n"
+	"  --build IN      compile the programs of an object, or of C source (ARG: clang's);\n"
+	"                  print what was done as JSON\n"
 	"  -S, --report    run passes on LLVM IR; print the IR, or what was done\n"
-	"  -S, --report    run passes on LLVM IR; print it, or what was done\n"
 	"  --version       print the version\n"
 	"  --help          print this\n";
 
@@ -261,6 +263,8 @@ int main(int argc, char **argv)
 	struct options options = {0};
 	int option;
 
+	if (argc > 1 && !strcmp(argv[1], "--build"))
+		return hone_build_main(argc, argv);
 	if (is_golden(argv))
 		return hone_golden_main(argc, argv);
 	while ((option = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {

@@ -137,10 +137,10 @@ static enum hone_reason snapshot_refusal(const struct hone_map *map)
 		return HONE_NO_MAP_MMAPABLE;
 	if (map->class == HONE_CLASS_LIVE)
 		return HONE_REWRITTEN; /* no snapshot would help: the pass says what it needs */
-	if (!map->complete)
-		return HONE_NO_SNAPSHOT_PARTIAL;
 	if (map->class != HONE_CLASS_FIXED && !map->is_watched)
 		return HONE_NO_NOT_WATCHED;
+	if (!map->complete)
+		return HONE_NO_SNAPSHOT_PARTIAL;
 	return HONE_REWRITTEN;
 }
 

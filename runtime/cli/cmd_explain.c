@@ -1,48 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-/* explain: per site of a unit what was folded, or why it was not. */
+/* explain: per site of a unit what was folded, or why it was not; of a file, what hone build would
+ * do. */
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
 #include "runtime/cli/command.h"
 
-struct explain_options {
-	const char *target;
-};
-
-static const struct explain_options defaults = {0};
+/* `input` is the target; the rest is for files. */
+static const struct hone_build_options defaults = {.level = 2};
 
 static const struct hone_option options[] = {
-	ARG(explain_options, target, TEXT, "TARGET", "interface, id:N or path of a pinned program"),
+	ARG(hone_build_options, input, TEXT, "TARGET",
+	    "interface, id:N or path of a pinned program; an object or C source"),
+	OPT(hone_build_options, level, LEVEL, "level", "N", "of a file: as hone build (2)"),
+	OPT(hone_build_options, facts, TEXT, "facts", "F", "of a file: what hone snapshot wrote"),
+	OPT(hone_build_options, program, TEXT, "program", "NAME", "of a file: this one only"),
+	HONE_ROW(hone_build_options, clang_args, REST, NULL, "CLANG-ARG", "-I, -D … for C source",
+		 false),
 	{0},
 };
 
-static const char *text_of(const json_t *site, const char *key)
+/* A file, and neither an interface nor a pinned program. */
+static bool is_file(const char *target)
 {
-	const char *text = json_string_value(json_object_get(site, key));
+	size_t length = strlen(target);
+	bool has_ending = length > 2 && (!strcmp(target + length - 2, ".o") ||
+					 !strcmp(target + length - 2, ".c"));
+	struct statfs fs;
+	struct stat st;
 
-	return text ? text : "";
+	return (strchr(target, '/') || has_ending) && !stat(target, &st) && S_ISREG(st.st_mode) &&
+	       !statfs(target, &fs) && fs.f_type != BPF_FS_MAGIC;
 }
 
-static void say_site(const struct hone_cli *cli, const json_t *site)
+static enum hone_exit explain_unit(struct hone_cli *cli, const char *target)
 {
-	const char *action = text_of(site, "action");
-	const char *would = text_of(site, "would");
-
-	hone_say(cli, "  %3lld  %-10s %-16s %-11s ",
-		 (long long)json_integer_value(json_object_get(site, "id")), text_of(site, "kind"),
-		 text_of(site, "map"), text_of(site, "class"));
-	if (action[0])
-		hone_say(cli, "%s, %lld entries\n", action,
-			 (long long)json_integer_value(json_object_get(site, "entries")));
-	else if (would[0])
-		hone_say(cli, "would be %s at level 2\n", would);
-	else
-		hone_say(cli, "%s: %s\n", text_of(site, "reason"), text_of(site, "message"));
-}
-
-static enum hone_exit do_explain(struct hone_cli *cli, const void *opts)
-{
-	const struct explain_options *o = opts;
 	_cleanup_json_ json_t *reply = NULL;
-	enum hone_exit code = hone_call(
-		cli, json_pack("{s:s,s:s}", "verb", "explain", "target", o->target), &reply);
+	enum hone_exit code =
+		hone_call(cli, json_pack("{s:s,s:s}", "verb", "explain", "target", target), &reply);
 	const json_t *sites, *site;
 	size_t i;
 
@@ -54,8 +51,15 @@ static enum hone_exit do_explain(struct hone_cli *cli, const void *opts)
 	hone_say_unit(cli, json_object_get(reply, "unit"));
 	sites = json_object_get(reply, "sites");
 	hone_say(cli, json_array_size(sites) ? "sites\n" : "no sites are known yet\n");
-	json_array_foreach(sites, i, site) say_site(cli, site);
+	json_array_foreach(sites, i, site) hone_say_site(cli, site);
 	return HONE_EXIT_OK;
+}
+
+static enum hone_exit do_explain(struct hone_cli *cli, const void *opts)
+{
+	const struct hone_build_options *o = opts;
+
+	return is_file(o->input) ? hone_build(cli, o) : explain_unit(cli, o->input);
 }
 
 const struct hone_command hone_cmd_explain = {

@@ -78,7 +78,7 @@ struct hone_command {
 
 extern const struct hone_command hone_cmd_doctor, hone_cmd_run, hone_cmd_attach, hone_cmd_detach,
 	hone_cmd_level, hone_cmd_pause, hone_cmd_resume, hone_cmd_status, hone_cmd_explain,
-	hone_cmd_snapshot, hone_cmd_diff;
+	hone_cmd_snapshot, hone_cmd_build, hone_cmd_diff;
 
 /* ---- options.c ---- */
 
@@ -120,6 +120,21 @@ enum hone_exit hone_no_daemon(const struct hone_cli *cli);
  * unit: the reply's; replaced. Returns what the outcome becomes: OK, or why it was refused. */
 enum hone_exit hone_wait(const struct hone_cli *cli, const char *target, unsigned int wait_ms,
 			 json_t **unit);
+
+/* ---- honec.c: the compiler, without a daemon ---- */
+
+struct hone_build_options {
+	const char *input, *output; /* output NULL: only tell */
+	const char *facts, *program;
+	unsigned int level;
+	char *const *clang_args; /* NULL: none */
+};
+
+/* hone_build() - have honec compile an object or C source, say what was done, and replace the
+ * output with the result, whole or not at all. */
+enum hone_exit hone_build(const struct hone_cli *cli, const struct hone_build_options *options);
+/* One site of a report for people. */
+void hone_say_site(const struct hone_cli *cli, const json_t *site);
 
 /* ---- offline.c: on the pins alone, while no daemon runs ---- */
 

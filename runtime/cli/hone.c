@@ -8,7 +8,7 @@
 static const struct hone_command *const commands[] = {
 	&hone_cmd_doctor,  &hone_cmd_run,      &hone_cmd_attach, &hone_cmd_detach,
 	&hone_cmd_level,   &hone_cmd_pause,    &hone_cmd_resume, &hone_cmd_status,
-	&hone_cmd_explain, &hone_cmd_snapshot, &hone_cmd_diff,
+	&hone_cmd_explain, &hone_cmd_snapshot, &hone_cmd_build,	 &hone_cmd_diff,
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
