@@ -290,11 +290,8 @@ static int link_call(struct linking *l, uint32_t at, const struct hone_symbol *s
 {
 	struct bpf_insn *insn = &l->unit->insns[at];
 
-	if (symbol->section == SHN_UNDEF) {
-		insn->src_reg = BPF_PSEUDO_KFUNC_CALL;
-		insn->imm = 0;
-		return 0; /* refused by whoever reads the instructions */
-	}
+	if (symbol->section == SHN_UNDEF)
+		return refuse_at(l, at, "a function of the kernel:", symbol->name);
 	return link_function(l, symbol, (int64_t)(symbol->value / INSN_BYTES) + insn->imm + 1, at);
 }
 
