@@ -41,7 +41,8 @@ enum hone_raise_all {
 	HONE_RAISE_UNREADABLE,	 /* bpf_attr or the fd table could not be read */
 	HONE_RAISE_SYSCALL_PROG, /* BPF_PROG_RUN of a SYSCALL program */
 	HONE_RAISE_UNSEEN,	 /* a call that was under way when the hooks or a slot came */
-	HONE_RAISE_LINK,	 /* an iterator got a link: it may write to the map it iterates */
+	HONE_RAISE_LINK,	 /* a link: an iterator may write to its map now, or a program is
+				  * attached to another, and does what that one did */
 	HONE_RAISE_N,
 };
 

@@ -233,6 +233,7 @@ static __always_inline void finish_link(struct task_struct *task,
 {
 	struct file *file = NULL;
 	struct bpf_link *link;
+	__u32 type;
 
 	if (is_exempt(task))
 		return;
@@ -241,7 +242,8 @@ static __always_inline void finish_link(struct task_struct *task,
 		return;
 	}
 	link = READ_FIELD(file, private_data);
-	if (READ_FIELD(link, type) == BPF_LINK_TYPE_ITER)
+	type = READ_FIELD(link, type);
+	if (type == BPF_LINK_TYPE_ITER || type == BPF_LINK_TYPE_TRACING)
 		raise_all(control, HONE_RAISE_LINK);
 }
 

@@ -32,7 +32,7 @@ enum scope {
 	SCOPE_BATCH,  /* the same, as batches have it */
 	SCOPE_RUN,    /* runs a program, which may make bpf(2) calls itself */
 	SCOPE_LOAD,   /* makes a program, which may write the maps it holds */
-	SCOPE_LINK,   /* makes a link, which an iterator's writes need */
+	SCOPE_LINK,   /* makes a link: an iterator's writes need one, and what changes programs */
 };
 
 /* A field of a kernel object whose address was read from memory: as a load that cannot fault where
@@ -86,6 +86,7 @@ static __always_inline enum scope find_scope(__u32 cmd)
 	case BPF_PROG_LOAD:
 		return SCOPE_LOAD;
 	case BPF_LINK_CREATE:
+	case BPF_RAW_TRACEPOINT_OPEN:
 		return SCOPE_LINK;
 	default:
 		return SCOPE_NONE;

@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "runtime/common/cleanup.h"
+#include "runtime/common/features.h"
 #include "runtime/common/log.h"
 #include "runtime/common/sys.h"
 #include "runtime/daemon/session.h"
+#include "runtime/live/extended.h"
 #include "runtime/live/sharing.h"
 #include "runtime/live/snapshot.h"
 
@@ -306,6 +308,29 @@ static int analyse_self(struct hone_session *session, const struct hone_result *
 	return 0;
 }
 
+/* An image would not do what others have put in the place of the program, or of parts of it. */
+static int look_for_extensions(struct hone_session *session)
+{
+	const uint32_t ids[] = {session->unit.prog_id, session->deploy.root_id};
+	int64_t link;
+	const char *why;
+
+	if (hone_feature(HONE_FEATURE_FREPLACE, &why) &&
+	    hone_has_global_functions(&session->unit)) {
+		session->reason = HONE_NO_GLOBAL_FUNCTION;
+		session->detail[0] = '\0';
+		return -ENOTSUP;
+	}
+	link = hone_extension_find(ids, 2);
+	if (link < 0)
+		return refuse(session, HONE_NO_KERNEL_OBJECT, (int)link, "walk of the links");
+	if (!link)
+		return 0;
+	session->reason = HONE_NO_EXTENDED;
+	snprintf(session->detail, sizeof(session->detail), "link %lld", (long long)link);
+	return -ENOTSUP;
+}
+
 static int gather_at(struct hone_session *session, const struct hone_result *analysis,
 		     struct hone_facts *out)
 {
@@ -315,6 +340,9 @@ static int gather_at(struct hone_session *session, const struct hone_result *ana
 
 	if (!hone_watch_stable(watch, session->slot, &out->epoch))
 		return -EAGAIN;
+	err = session->level > 0 ? look_for_extensions(session) : 0;
+	if (err)
+		return err;
 	err = hone_sharing_walk(&session->unit, is_ours, ask, &walk);
 	if (walk.is_pending)
 		return -EINPROGRESS;
