@@ -168,6 +168,13 @@ struct hone_value {
 		     * BPF_PSEUDO_MAP_VALUE …) than from `sites`; CTX, STACK, MAP: that was spilled,
 		     * and perhaps a number was written over it: what is used as an address is it */
 	int64_t constant;
+	uint64_t below; /* SCALAR that is not known: it is less than that; 0: of which nothing is
+			   known */
+	/* STACK, and pointers into frames, that are not known: in [constant, constant + spread],
+	 * made from known addresses in [from, to] */
+	bool is_bounded;
+	int16_t from, to;
+	int32_t spread;
 	uint8_t frames; /* POINTER, MIXED: it can point into a caller's frame, as argument r1 to r5
 			 * said (bits 1-5) or as something loaded from memory did (bit 0); a set */
 	uint64_t maps;	/* MAP: which handles; POINTER, MIXED: values of which maps it can be */

@@ -87,23 +87,36 @@ static struct hone_value known_equal(const struct hone_value *value, int32_t con
 	return *value;
 }
 
+/* What the jump, taken or not, tells of its first operand. */
+static void learn(const struct bpf_insn *insn, bool is_taken, struct hone_state *state)
+{
+	unsigned int op = BPF_OP(insn->code);
+	bool is_constant = BPF_SRC(insn->code) == BPF_K;
+	struct hone_value src =
+		is_constant ? hone_value_constant(insn->imm) : state->reg[insn->src_reg];
+	struct hone_value *dst = &state->reg[insn->dst_reg];
+
+	hone_range_narrow(insn, is_taken, &src, dst);
+	if (hone_insn_class(insn) == BPF_JMP && is_constant && op == (is_taken ? BPF_JEQ : BPF_JNE))
+		*dst = known_equal(dst, insn->imm);
+}
+
 static void flow_out(struct solving *s, const struct hone_block *block, uint32_t last,
 		     const struct hone_state *state)
 {
 	const struct bpf_insn *insn = &s->code->insns[last];
-	unsigned int op = BPF_OP(insn->code);
-	struct hone_state equal;
+	struct hone_state taken, not_taken;
 
-	if (hone_insn_class(insn) != BPF_JMP || BPF_SRC(insn->code) != BPF_K ||
-	    (op != BPF_JEQ && op != BPF_JNE)) {
+	if (!hone_insn_is_jump(insn) || hone_insn_is_goto(insn)) {
 		flow_into(s, block->jump, state);
 		flow_into(s, block->next, state);
 		return;
 	}
-	equal = *state;
-	equal.reg[insn->dst_reg] = known_equal(&state->reg[insn->dst_reg], insn->imm);
-	flow_into(s, block->jump, op == BPF_JEQ ? &equal : state);
-	flow_into(s, block->next, op == BPF_JEQ ? state : &equal);
+	taken = not_taken = *state;
+	learn(insn, true, &taken);
+	learn(insn, false, &not_taken);
+	flow_into(s, block->jump, &taken);
+	flow_into(s, block->next, &not_taken);
 }
 
 /* ---- the fixpoint ---- */

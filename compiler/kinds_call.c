@@ -143,14 +143,16 @@ struct hone_reach hone_reach_in_frame(const struct hone_value *address,
 				      const struct hone_reach *reach)
 {
 	struct hone_reach in = {-HONE_STACK_BYTES, 0};
+	int64_t last = address->constant + address->spread;
 
 	if (hone_reach_is_empty(reach))
 		return nothing;
-	if (!address->is_known || address->constant < -HONE_STACK_BYTES || address->constant > 0)
+	if ((!address->is_known && !address->is_bounded) || address->constant < -HONE_STACK_BYTES ||
+	    address->constant > 0)
 		return in;
 	if (address->constant + reach->from > in.from)
 		in.from = (int32_t)address->constant + reach->from;
-	if (address->constant + reach->to < in.to)
-		in.to = (int32_t)address->constant + reach->to;
+	if (last + reach->to < in.to)
+		in.to = (int32_t)last + reach->to;
 	return in;
 }

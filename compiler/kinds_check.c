@@ -205,6 +205,13 @@ static void mark_escape(struct hone_summary *self, int64_t offset)
 		self->stack_escapes[slot] = true;
 }
 
+/* The lowest address that it is, or was made from. */
+static int64_t lowest(const struct hone_value *address)
+{
+	return address->is_bounded && address->from < address->constant ? address->from
+									: address->constant;
+}
+
 static void note_call_escapes(const struct hone_code *code, const struct hone_kinds *kinds,
 			      struct hone_summary *self, uint32_t at)
 {
@@ -214,10 +221,11 @@ static void note_call_escapes(const struct hone_code *code, const struct hone_ki
 
 		if (address->kind != HONE_KIND_STACK || hone_reach_is_empty(&param.touched))
 			continue;
-		if (!address->is_known || param.touched.from <= -HONE_STACK_BYTES)
+		if ((!address->is_known && !address->is_bounded) ||
+		    param.touched.from <= -HONE_STACK_BYTES)
 			mark_escape(self, -HONE_STACK_BYTES);
 		else if (param.touched.to >= HONE_STACK_BYTES)
-			mark_escape(self, address->constant + param.touched.from);
+			mark_escape(self, lowest(address) + param.touched.from);
 	}
 }
 
@@ -269,6 +277,6 @@ void hone_kinds_escape(const struct hone_code *code, struct hone_kinds *kinds, u
 	else if (is_frame_number(reg, insn))
 		mark_escape(self, -HONE_STACK_BYTES);
 	else if ((class == BPF_LDX || class == BPF_ST || class == BPF_STX) &&
-		 base->kind == HONE_KIND_STACK && !base->is_known)
+		 base->kind == HONE_KIND_STACK && !base->is_known && !base->is_bounded)
 		mark_escape(self, -HONE_STACK_BYTES);
 }

@@ -53,11 +53,11 @@ static struct hone_reach moved(const struct hone_value *pointer, const struct ho
 {
 	if (hone_reach_is_empty(reach))
 		return *reach;
-	if (!pointer->is_known || pointer->constant < -HONE_STACK_BYTES ||
+	if ((!pointer->is_known && !pointer->is_bounded) || pointer->constant < -HONE_STACK_BYTES ||
 	    pointer->constant > HONE_STACK_BYTES)
 		return anywhere;
 	return (struct hone_reach){clamp(pointer->constant + reach->from),
-				   clamp(pointer->constant + reach->to)};
+				   clamp(pointer->constant + pointer->spread + reach->to)};
 }
 
 static void grow_param(struct noting *n, struct hone_param *param, const struct hone_value *pointer,
@@ -92,6 +92,8 @@ static void expose(struct noting *n, const struct hone_value *address)
 {
 	struct hone_reach up = {0, HONE_STACK_BYTES}, in;
 
+	if (address->is_bounded && address->from < address->constant)
+		up.from = address->from - (int32_t)address->constant;
 	if (n->kinds->memory.touched.from < 0)
 		up = anywhere;
 	in = hone_reach_in_frame(address, &up);

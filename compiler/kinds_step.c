@@ -53,15 +53,16 @@ static bool is_whole_address(const struct hone_value *value)
 	       value->kind == HONE_KIND_MAP || value->kind == HONE_KIND_FUNCTION;
 }
 
-/* Somewhere from `offset` up, something may have been written. A pointer that the program still
+/* Somewhere in these bytes, something may have been written. A pointer that the program still
  * uses as one was not overwritten: the verifier saw to that. One that it does not may be any
  * number by now. */
-static void store_somewhere(struct hone_state *state, int64_t offset)
+static void store_somewhere(struct hone_state *state, const struct hone_reach *in_frame)
 {
-	int64_t first = is_in_frame(offset, 1) ? (offset + HONE_STACK_BYTES) / 8 : 0;
 	struct hone_value scalar = hone_value_scalar();
+	int last = hone_reach_last_slot(in_frame);
 
-	for (int64_t slot = first; slot < HONE_STACK_SLOTS; slot++) {
+	for (int slot = hone_reach_first_slot(in_frame);
+	     !hone_reach_is_empty(in_frame) && slot <= last; slot++) {
 		struct hone_value *value = &state->stack[slot];
 
 		if (value->kind == HONE_KIND_UNSET || value->kind == HONE_KIND_SCALAR)
@@ -108,17 +109,29 @@ static struct hone_value load_stack(const struct hone_state *state, const bool *
 
 /* Which slot is loaded depends on the path: any value pointer in the frame may come back. Other
  * pointers that do are then seen as numbers, and refused where they are used. */
-static struct hone_value load_somewhere(const struct hone_state *state, uint64_t bytes)
+static struct hone_value load_somewhere(const struct hone_state *state,
+					const struct hone_reach *in_frame, uint64_t bytes)
 {
 	struct hone_value value = hone_value_scalar();
+	int last = hone_reach_last_slot(in_frame);
 
-	for (int slot = 0; bytes == 8 && slot < HONE_STACK_SLOTS; slot++)
+	if (hone_reach_is_empty(in_frame))
+		return value;
+	for (int slot = hone_reach_first_slot(in_frame); bytes == 8 && slot <= last; slot++)
 		if (hone_value_is_pointer(&state->stack[slot]))
 			hone_value_join(&value, &state->stack[slot]);
 	return value;
 }
 
 /* ---- loads and stores ---- */
+
+/* Bytes of the frame that an access may be of. */
+static struct hone_reach reach_of(const struct bpf_insn *insn, const struct hone_value *base)
+{
+	const struct hone_reach access = {insn->off, insn->off + (int32_t)hone_insn_bytes(insn)};
+
+	return hone_reach_in_frame(base, &access);
+}
 
 /* What is used as an address later, though nobody saw it stored: from the kernel's memory, or from
  * a caller's frame. */
@@ -137,11 +150,12 @@ static struct hone_value load_known(const struct hone_code *code, const struct h
 	const struct bpf_insn *insn = &code->insns[at];
 	const struct hone_value *base = &state->reg[insn->src_reg];
 	int64_t offset = (int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)insn->off);
+	struct hone_reach in = reach_of(insn, base);
 
 	if (BPF_MODE(insn->code) != BPF_MEM)
 		return hone_value_scalar();
 	if (base->kind == HONE_KIND_STACK && !base->is_known)
-		return load_somewhere(state, hone_insn_bytes(insn));
+		return load_somewhere(state, &in, hone_insn_bytes(insn));
 	if (base->kind == HONE_KIND_STACK)
 		return load_stack(state, kinds->functions[hone_function_at(code, at)].is_exposed,
 				  offset, hone_insn_bytes(insn));
@@ -154,10 +168,15 @@ static struct hone_value load_known(const struct hone_code *code, const struct h
 static struct hone_value load(const struct hone_code *code, const struct hone_kinds *kinds,
 			      const struct hone_state *state, uint32_t at)
 {
+	const struct bpf_insn *insn = &code->insns[at];
 	struct hone_value value = load_known(code, kinds, state, at);
 
-	if (kinds->gives_pointer[at] && value.kind == HONE_KIND_SCALAR && !value.is_known)
-		return load_pointer(kinds, &state->reg[code->insns[at].src_reg]);
+	if (value.kind != HONE_KIND_SCALAR || value.is_known)
+		return value;
+	if (kinds->gives_pointer[at])
+		return load_pointer(kinds, &state->reg[insn->src_reg]);
+	if (BPF_MODE(insn->code) == BPF_MEM && hone_insn_bytes(insn) < 8 && !value.below)
+		value.below = 1ull << 8 * hone_insn_bytes(insn);
 	return value;
 }
 
@@ -166,13 +185,14 @@ static void store(struct hone_state *state, const struct bpf_insn *insn,
 {
 	const struct hone_value *base = &state->reg[insn->dst_reg];
 	int64_t offset = (int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)insn->off);
+	struct hone_reach in = reach_of(insn, base);
 
 	if (base->kind != HONE_KIND_STACK)
 		return;
 	if (base->is_known)
 		store_stack(state, offset, hone_insn_bytes(insn), value);
 	else
-		store_somewhere(state, -HONE_STACK_BYTES);
+		store_somewhere(state, &in);
 }
 
 static void step_store(struct hone_state *state, const struct bpf_insn *insn)
@@ -239,16 +259,18 @@ static void call_writes_stack(const struct hone_code *code, struct hone_state *s
 {
 	struct hone_memory memory = hone_call_memory(code, state->reg, helper, arg);
 	const struct hone_value *address = &state->reg[arg];
+	struct hone_reach reach = {0, HONE_STACK_BYTES}, in;
 	struct hone_value scalar = hone_value_scalar();
 
 	if (memory.is_none || !memory.is_written || address->kind != HONE_KIND_STACK)
 		return;
-	if (!address->is_known)
-		store_somewhere(state, -HONE_STACK_BYTES);
-	else if (memory.bytes == 0 || !is_in_frame(address->constant, memory.bytes))
-		store_somewhere(state, address->constant);
-	else
+	if (memory.bytes > 0 && memory.bytes < HONE_STACK_BYTES)
+		reach.to = (int32_t)memory.bytes;
+	in = hone_reach_in_frame(address, &reach);
+	if (address->is_known && memory.bytes > 0 && is_in_frame(address->constant, memory.bytes))
 		store_stack(state, address->constant, memory.bytes, &scalar);
+	else
+		store_somewhere(state, &in);
 }
 
 static struct hone_value returned(const struct hone_code *code, const struct hone_state *state,

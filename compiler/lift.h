@@ -30,6 +30,7 @@ struct hone_lifter {
 
 	/* The frame: one alloca per group of slots that must stay together. */
 	LLVMValueRef slot_memory[HONE_STACK_SLOTS]; /* of the slot's group; NULL: never used */
+	bool has_index;				    /* some access has an index that is not known */
 	uint8_t slot_first[HONE_STACK_SLOTS];	    /* first slot of the group */
 
 	int32_t *site_of; /* per instruction: site that it calls; -1: none */

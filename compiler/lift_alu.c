@@ -163,6 +163,23 @@ static bool lift_end(struct hone_lifter *lifter, const struct bpf_insn *insn)
 	return true;
 }
 
+/* The first operand. Of a scaled index, the number as the program has bounded it: LLVM would scale
+ * it before the compare that bounds it, and the verifier then knows no bound of the product. */
+static LLVMValueRef first_operand(struct hone_lifter *lifter, const struct bpf_insn *insn,
+				  LLVMValueRef value)
+{
+	const struct hone_value *kind = hone_lift_kind(lifter, insn->dst_reg);
+	bool is_scaling = BPF_OP(insn->code) == BPF_LSH && BPF_SRC(insn->code) == BPF_K;
+	bool is_small = !kind->is_known && kind->below > 0 && kind->below <= HONE_STACK_BYTES;
+
+	if (!lifter->has_index || !is_scaling || !is_small)
+		return value;
+	return LLVMBuildTrunc(lifter->ir->builder,
+			      hone_lift_opaque_int(lifter, LLVMBuildZExt(lifter->ir->builder, value,
+									 lifter->ir->i64, "")),
+			      LLVMTypeOf(value), "");
+}
+
 static bool lift_32(struct hone_lifter *lifter, const struct bpf_insn *insn)
 {
 	struct hone_ir *ir = lifter->ir;
@@ -177,7 +194,9 @@ static bool lift_32(struct hone_lifter *lifter, const struct bpf_insn *insn)
 	else if (op == BPF_NEG)
 		result = LLVMBuildNeg(ir->builder, hone_lift_low(lifter, insn->dst_reg), "");
 	else
-		result = combine(lifter, insn, hone_lift_low(lifter, insn->dst_reg), b);
+		result = combine(lifter, insn,
+				 first_operand(lifter, insn, hone_lift_low(lifter, insn->dst_reg)),
+				 b);
 	if (result)
 		hone_lift_set_low(lifter, insn->dst_reg, result);
 	return result;
@@ -204,10 +223,13 @@ static LLVMValueRef offset_of(struct hone_lifter *lifter, unsigned int reg, unsi
 {
 	LLVMValueRef offset = hone_lift_int(lifter, reg);
 	const struct hone_value *of = hone_lift_kind(lifter, base);
-	bool is_exempt = hone_lift_kind(lifter, reg)->is_known || of->kind == HONE_KIND_STACK ||
-			 of->frames; /* a caller's, which may become one with this function */
+	const struct hone_value *by = hone_lift_kind(lifter, reg);
+	bool is_frame = of->kind == HONE_KIND_STACK || of->frames;
+	/* one that is not bounded is so only because LLVM shall make it a constant */
+	bool is_bounded = by->below > 0 && by->below <= HONE_STACK_BYTES;
 
-	return is_exempt ? offset : hone_lift_opaque_int(lifter, offset);
+	return by->is_known || (is_frame && !is_bounded) ? offset
+							 : hone_lift_opaque_int(lifter, offset);
 }
 
 /* pointer ± number, number + pointer. False: not of that form. */
@@ -255,7 +277,7 @@ static bool lift_64(struct hone_lifter *lifter, const struct bpf_insn *insn)
 		return true;
 	}
 	b = has_reg ? hone_lift_int(lifter, insn->src_reg) : constant(ir->i64, insn->imm);
-	result = combine(lifter, insn, a, b);
+	result = combine(lifter, insn, first_operand(lifter, insn, a), b);
 	if (!result)
 		return false;
 	/* A difference of pointers may not be narrowed to a 32-bit subtraction. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "compiler/kinds.h"
+#include "compiler/value.h"
 
 /* Slots as disjoint sets; joined[i]: slot i belongs with slot i + 1. A group is always a run of
  * neighbours, because what joins slots is contiguous memory. */
@@ -36,28 +37,38 @@ static void use(struct frame *frame, int64_t from, int64_t to)
 	}
 }
 
-/* size_bytes 0: unknown, so everything from there up to the top. */
+/* Bytes [from, to) that an access is of, and what the address was made from: one piece. */
+static void use_from(struct frame *frame, const struct hone_value *address, int64_t from,
+		     int64_t to)
+{
+	if (!address->is_known && !address->is_bounded) {
+		use(frame, -HONE_STACK_BYTES, 0);
+		return;
+	}
+	if (address->is_bounded && address->from < from)
+		from = address->from;
+	if (address->is_bounded && address->to >= to)
+		to = address->to + 1;
+	use(frame, from, to);
+}
+
 static void use_at(struct frame *frame, const struct hone_value *address, uint64_t size_bytes)
 {
-	if (!address->is_known)
-		use(frame, -HONE_STACK_BYTES, 0);
-	else if (size_bytes == 0 || size_bytes > HONE_STACK_BYTES)
-		use(frame, address->constant, 0);
-	else
-		use(frame, address->constant, address->constant + (int64_t)size_bytes);
+	use_from(frame, address, address->constant,
+		 address->constant + address->spread + (int64_t)size_bytes);
 }
 
 /* An address and what is reached from it are one piece, also where the reach begins elsewhere. */
 static void use_reach(struct frame *frame, const struct hone_value *address,
 		      const struct hone_reach *in)
 {
-	int64_t from = in->from, to = in->to;
+	int64_t from = in->from, to = in->to, last = address->constant + address->spread;
 
-	if (address->is_known && address->constant < from)
+	if (address->constant < from)
 		from = address->constant;
-	if (address->is_known && address->constant >= to)
-		to = address->constant + 1;
-	use(frame, from, to);
+	if (last >= to)
+		to = last + 1;
+	use_from(frame, address, from, to);
 }
 
 /* Memory in the frame that a call reaches through one of its arguments. */
@@ -93,7 +104,7 @@ static uint64_t access_bytes(uint8_t code)
 	}
 }
 
-static void use_insn(const struct hone_lifter *lifter, struct frame *frame, uint32_t at)
+static void use_insn(struct hone_lifter *lifter, struct frame *frame, uint32_t at)
 {
 	const struct bpf_insn *insn = &lifter->code->insns[at];
 	const struct hone_value *regs = lifter->input->kinds->reg[at];
@@ -107,12 +118,14 @@ static void use_insn(const struct hone_lifter *lifter, struct frame *frame, uint
 
 	struct hone_value address = regs[is_load ? insn->src_reg : insn->dst_reg];
 
+	lifter->has_index |= !address.is_known && hone_value_is_frame(&address);
+
 	address.constant += insn->off;
 	if (address.kind == HONE_KIND_STACK)
 		use_at(frame, &address, access_bytes(insn->code));
 }
 
-static void find_groups(const struct hone_lifter *lifter, struct frame *frame)
+static void find_groups(struct hone_lifter *lifter, struct frame *frame)
 {
 	const struct hone_function *self = &lifter->code->functions[lifter->self];
 	const struct hone_summary *summary = &lifter->input->kinds->functions[lifter->self];
@@ -134,6 +147,7 @@ void hone_lift_stack(struct hone_lifter *lifter)
 	unsigned int end;
 
 	memset(lifter->slot_memory, 0, sizeof(lifter->slot_memory));
+	lifter->has_index = false;
 	find_groups(lifter, &frame);
 	for (unsigned int first = 0; first < HONE_STACK_SLOTS; first = end) {
 		end = first + 1;

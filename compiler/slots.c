@@ -12,12 +12,14 @@ static struct hone_slots slots_at(const struct hone_value *base, int16_t off, ui
 	int64_t start =
 		(int64_t)((uint64_t)base->constant + (uint64_t)(int64_t)off + HONE_STACK_BYTES);
 
-	if (!base->is_known || start < 0 || start + bytes > HONE_STACK_BYTES)
+	int64_t end = start + base->spread + bytes;
+
+	if ((!base->is_known && !base->is_bounded) || start < 0 || end > HONE_STACK_BYTES)
 		return all;
 	return (struct hone_slots){
 		.first = (int)(start / 8),
-		.last = (int)((start + bytes - 1) / 8),
-		.is_exact = start % 8 == 0 && bytes == 8,
+		.last = (int)((end - 1) / 8),
+		.is_exact = base->is_known && start % 8 == 0 && bytes == 8,
 	};
 }
 

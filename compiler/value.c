@@ -8,14 +8,18 @@
 static bool equal(const struct hone_value *a, const struct hone_value *b)
 {
 	return a->kind == b->kind && a->is_known == b->is_known && a->other == b->other &&
-	       a->constant == b->constant && a->frames == b->frames && a->maps == b->maps &&
+	       a->constant == b->constant && a->below == b->below &&
+	       a->is_bounded == b->is_bounded && a->spread == b->spread && a->from == b->from &&
+	       a->to == b->to && a->frames == b->frames && a->maps == b->maps &&
 	       a->sites == b->sites;
 }
 
 static void forget_constant(struct hone_value *value)
 {
-	value->is_known = false;
+	value->is_known = value->is_bounded = false;
 	value->constant = 0;
+	value->spread = value->from = value->to = 0;
+	value->below = 0;
 }
 
 /* Keep the constant only if both have it. */
@@ -37,7 +41,12 @@ static struct hone_value join_pointers(const struct hone_value *a, const struct 
 	struct hone_value joined = hone_value_is_pointer(a) ? *a : *b;
 
 	if (hone_value_is_pointer(a) && hone_value_is_pointer(b)) {
-		meet_constant(&joined, b);
+		const struct hone_value *other = hone_value_is_pointer(a) ? b : a;
+
+		if (hone_value_is_frame(&joined) && hone_value_is_frame(other))
+			hone_range_join(&joined, other);
+		else
+			meet_constant(&joined, other);
 		joined.maps |= b->maps;
 		joined.sites |= b->sites;
 		joined.frames |= b->frames;
@@ -53,6 +62,16 @@ static bool is_scalar_or_pointer(const struct hone_value *value)
 	return value->kind == HONE_KIND_SCALAR || hone_value_is_pointer(value);
 }
 
+static uint64_t join_below(const struct hone_value *a, const struct hone_value *b)
+{
+	uint64_t x = hone_value_below(a), y = hone_value_below(b);
+
+	if (!x || !y)
+		return 0;
+	return x == y || y < x ? (a->is_known ? hone_range_round_up(x) : x)
+			       : hone_range_round_up(y);
+}
+
 static struct hone_value join(const struct hone_value *a, const struct hone_value *b)
 {
 	struct hone_value joined = *a;
@@ -66,7 +85,12 @@ static struct hone_value join(const struct hone_value *a, const struct hone_valu
 		return join_pointers(a, b);
 	if (a->kind != b->kind)
 		return (struct hone_value){.kind = HONE_KIND_CONFLICT};
-	meet_constant(&joined, b);
+	if (a->kind == HONE_KIND_STACK)
+		hone_range_join(&joined, b);
+	else
+		meet_constant(&joined, b);
+	if (a->kind == HONE_KIND_SCALAR && !joined.is_known)
+		joined.below = join_below(a, b);
 	joined.maps |= b->maps;
 	joined.other |= b->other;
 	return joined;
@@ -193,7 +217,9 @@ static struct hone_value moved(const struct hone_value *base, const struct hone_
 	struct hone_value result = *base;
 	uint64_t distance = (uint64_t)by->constant;
 
-	if (!base->is_known || !by->is_known)
+	if (!by->is_known && !is_back && hone_value_is_frame(base))
+		hone_range_add(&result, by);
+	else if (!by->is_known || (!base->is_known && !base->is_bounded))
 		forget_constant(&result);
 	else
 		result.constant =
@@ -240,6 +266,20 @@ static struct hone_value subtract(const struct hone_value *a, const struct hone_
 	return result;
 }
 
+/* A number of which only a bound is known. */
+static struct hone_value ranged(const struct bpf_insn *insn, const struct hone_value *dst,
+				const struct hone_value *src)
+{
+	struct hone_value result = hone_value_scalar();
+	bool is_move = BPF_OP(insn->code) == BPF_MOV;
+
+	if ((is_move || dst->kind == HONE_KIND_SCALAR) && src->kind == HONE_KIND_SCALAR)
+		result.below = hone_range_alu(insn, dst, src);
+	else if (hone_insn_class(insn) == BPF_ALU)
+		result.below = 1ull << 32;
+	return result;
+}
+
 struct hone_value hone_value_alu(const struct bpf_insn *insn, const struct hone_value *dst,
 				 const struct hone_value *src)
 {
@@ -258,5 +298,5 @@ struct hone_value hone_value_alu(const struct bpf_insn *insn, const struct hone_
 	if (both_scalar && src->is_known && (op == BPF_MOV || dst->is_known) &&
 	    hone_value_fold(insn, dst->constant, src->constant, &constant))
 		return hone_value_constant(constant);
-	return hone_value_scalar();
+	return ranged(insn, dst, src);
 }

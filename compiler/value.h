@@ -27,6 +27,39 @@ static inline bool hone_value_is_null(const struct hone_value *value)
 	return value->kind == HONE_KIND_SCALAR && value->is_known && value->constant == 0;
 }
 
+/* One more than the largest that the scalar can be; 0: not known. */
+static inline uint64_t hone_value_below(const struct hone_value *value)
+{
+	return value->is_known ? (uint64_t)value->constant + 1 : value->below;
+}
+
+/* An address in the own frame, or in a caller's and nowhere else. */
+static inline bool hone_value_is_frame(const struct hone_value *value)
+{
+	return value->kind == HONE_KIND_STACK ||
+	       (hone_value_is_pointer(value) && value->frames && !value->maps && !value->sites);
+}
+
+/* ---- range.c ---- */
+
+/* hone_range_alu() - `below` of what an ALU instruction makes of two scalars. */
+uint64_t hone_range_alu(const struct bpf_insn *insn, const struct hone_value *dst,
+			const struct hone_value *src);
+
+/* hone_range_narrow() - what a conditional jump that is taken, or is not, says of its first
+ * operand, a scalar. src: of the second. */
+void hone_range_narrow(const struct bpf_insn *insn, bool is_taken, const struct hone_value *src,
+		       struct hone_value *dst);
+
+/* hone_range_join() - into, an address in a frame, becomes what either may be. */
+void hone_range_join(struct hone_value *into, const struct hone_value *from);
+
+/* hone_range_add() - into, an address in a frame, goes up by a scalar that is not known. */
+void hone_range_add(struct hone_value *into, const struct hone_value *by);
+
+/* The smallest power of two that is not smaller; 0 stays 0: what does not fit is not known. */
+uint64_t hone_range_round_up(uint64_t below);
+
 /* Of this site and nothing else. */
 static inline bool hone_value_is_of_site(const struct hone_value *value, uint32_t site)
 {

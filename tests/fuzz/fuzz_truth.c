@@ -37,6 +37,8 @@ static void check_constants(const struct truth *t, const struct machine *m)
 
 		if ((m->is_set >> reg & 1) && said->kind == HONE_KIND_SCALAR && said->is_known)
 			promise(m->reg[reg] == (uint64_t)said->constant);
+		if ((m->is_set >> reg & 1) && said->kind == HONE_KIND_SCALAR && said->below)
+			promise(m->reg[reg] < said->below);
 	}
 }
 
@@ -66,7 +68,9 @@ static void check_address(const struct truth *t, const struct machine *m, int re
 		check_value_pointer(t, said, &is);
 	else if (is.kind == ADDRESS_STACK)
 		promise(said->kind == HONE_KIND_STACK &&
-			(!said->is_known || said->constant == is.offset));
+			(!said->is_known || said->constant == is.offset) &&
+			(!said->is_bounded || (is.offset >= said->constant &&
+					       is.offset <= said->constant + said->spread)));
 	else if (is.kind == ADDRESS_CTX)
 		promise(said->kind == HONE_KIND_CTX && said->is_known &&
 			said->constant == is.offset);

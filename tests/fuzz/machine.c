@@ -107,7 +107,8 @@ static bool load(struct machine *m, int base, int64_t off, uint32_t n, uint64_t 
 	if (!machine_same_object(m->origin[base], where))
 		return false;
 	if (machine_address(where).kind == ADDRESS_CTX) {
-		*out = next_random(m) & 0xffffffff; /* as if packet fields were numbers */
+		/* as if packet fields were numbers */
+		*out = next_random(m) & (n < 4 ? (1ull << 8 * n) - 1 : UINT32_MAX);
 		return true;
 	}
 	if (!from)

@@ -198,13 +198,37 @@ static void memory_of_unknown_length_escapes(void **state)
 
 static void indexed_stores_clobber_the_frame(void **state)
 {
-	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), ALU(BPF_AND, 4, 7), MOV_REG(3, 10),
+	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), ALU(BPF_SUB, 4, 7), MOV_REG(3, 10),
 	      ALU_REG(BPF_ADD, 3, 4), STORE(BPF_B, 3, -64, 9), LOAD(BPF_DW, 2, 10, -8), MOV(0, 0),
 	      EXIT());
 	assert_int_equal(last[3].kind, HONE_KIND_STACK);
 	assert_false(last[3].is_known);
 	assert_unknown(&last[2]);
 	assert_true(kinds->functions[0].stack_escapes[0]);
+}
+
+/* Bytes -64 to -57. */
+static void bounded_stores_leave_the_rest(void **state)
+{
+	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), STORE(BPF_DW, 10, -64, 1),
+	      ALU(BPF_AND, 4, 7), MOV_REG(3, 10), ALU_REG(BPF_ADD, 3, 4), STORE(BPF_B, 3, -64, 9),
+	      LOAD(BPF_DW, 2, 10, -8), LOAD(BPF_DW, 5, 10, -64), MOV(0, 0), EXIT());
+	assert_true(last[3].is_bounded);
+	assert_int_equal(last[3].spread, 7);
+	assert_constant(&last[2], 1);
+	assert_unknown(&last[5]);
+	assert_false(kinds->functions[0].stack_escapes[0]);
+}
+
+static void compares_bound_an_index(void **state)
+{
+	KINDS(LOAD(BPF_W, 4, 1, 12), JUMP(BPF_JLT, 4, 16, 1), MOV(4, 0), ALU(BPF_LSH, 4, 2),
+	      MOV_REG(3, 10), ALU(BPF_ADD, 3, -64), ALU_REG(BPF_ADD, 3, 4), STORE(BPF_B, 3, 0, 9),
+	      MOV(0, 0), EXIT());
+	assert_int_equal(last[3].kind, HONE_KIND_STACK);
+	assert_true(last[3].is_bounded);
+	assert_int_equal(last[3].constant, -64);
+	assert_int_equal(last[3].spread, 60);
 }
 
 static void loops_widen_constants(void **state)
@@ -299,7 +323,7 @@ static void atomics_change_what_the_stack_holds(void **state)
 
 static void indexed_stores_clobber_words(void **state)
 {
-	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), ALU(BPF_AND, 4, 7), MOV_REG(3, 10),
+	KINDS(LOAD(BPF_W, 4, 1, 12), STORE(BPF_DW, 10, -8, 1), ALU(BPF_SUB, 4, 7), MOV_REG(3, 10),
 	      ALU_REG(BPF_ADD, 3, 4), STORE(BPF_B, 3, -64, 9), LOAD(BPF_W, 2, 10, -8),
 	      LOAD(BPF_W, 5, 10, -4), MOV(0, 0), EXIT());
 	assert_unknown(&last[2]);
@@ -337,6 +361,8 @@ int main(void)
 		ANALYSED(helpers_overwrite_what_they_fill),
 		ANALYSED(memory_of_unknown_length_escapes),
 		ANALYSED(indexed_stores_clobber_the_frame),
+		ANALYSED(bounded_stores_leave_the_rest),
+		ANALYSED(compares_bound_an_index),
 		ANALYSED(loops_widen_constants),
 		ANALYSED(equality_makes_a_constant),
 		ANALYSED(arithmetic_is_the_machines),
