@@ -71,9 +71,6 @@ static bool check_helper(struct decoding *d, uint32_t at)
 	int32_t id = d->unit->insns[at].imm;
 
 	switch (id) {
-	case BPF_FUNC_spin_lock:
-	case BPF_FUNC_spin_unlock:
-		return refuse(d, HONE_NO_SPIN_LOCK, "instruction %u: helper %d", at, id);
 	case BPF_FUNC_timer_init:
 	case BPF_FUNC_timer_set_callback:
 	case BPF_FUNC_timer_start:
