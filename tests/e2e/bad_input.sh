@@ -94,12 +94,8 @@ row 1 "error" "JSON that is no request" -- raw '\x02\x00\x00\x00[]'
 row 1 "error" "unknown verb on the socket" -- raw '\x0f\x00\x00\x00{"verb":"boom"}'
 row 255 "ELF" "a loader that fails keeps its exit code" -- hone run -- ip link set dev v0 xdpdrv obj /etc/passwd
 
-load spin_lock
-row 1 "spin" "a program with a spin lock" -- hone attach v0 --level 2
-hone detach v0 >/dev/null 2>&1
-unload
-load subprogram
-row 1 "subprogram|function" "a program of two functions" -- hone attach v0 --level 2
+load timer
+row 1 "timer" "a program with a timer" -- hone attach v0 --level 2
 hone detach v0 >/dev/null 2>&1
 unload
 

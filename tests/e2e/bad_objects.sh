@@ -104,7 +104,7 @@ bad 1 "NO_CORE" "a field that only the kernel knows" "$TMP/bad.c"
 source_of '__noinline int other(int n) { return n ^ 5; }' \
 	'SEC("xdp") int bad(struct xdp_md *c) { return other(c->rx_queue_index); }'
 bad 1 "NO_OBJECT_FUNCTIONS" "a function that others may replace" "$TMP/bad.c"
-bad 1 "NO_SPIN_LOCK" "a program that takes a lock" "$OBJECTS/spin_lock.bpf.o"
+bad 1 "NO_TIMER" "a program with a timer" "$OBJECTS/timer.bpf.o"
 
 # ---- source ----
 source_of 'SEC("xdp") int bad(struct xdp_md *c) {' '  return undeclared;' '}'
