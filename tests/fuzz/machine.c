@@ -107,8 +107,7 @@ static bool load(struct machine *m, int base, int64_t off, uint32_t n, uint64_t 
 	if (!machine_same_object(m->origin[base], where))
 		return false;
 	if (machine_address(where).kind == ADDRESS_CTX) {
-		/* as if packet fields were numbers */
-		*out = next_random(m) & (n < 4 ? (1ull << 8 * n) - 1 : UINT32_MAX);
+		*out = next_random(m) & (n < 4 ? (1ull << 8 * n) - 1 : UINT32_MAX); /* a number */
 		return true;
 	}
 	if (!from)
